@@ -1,0 +1,66 @@
+#include "base/fdpass.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/own.h"
+
+enum { MAX_FDS = 16 };
+
+int unix_connect(const char *path, struct err *e)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	own_fd int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	own_fd int dir = -1;
+
+	if (sock < 0)
+		return err_set(e, errno, "socket");
+	if (strlen(path) < sizeof(sa.sun_path)) {
+		memcpy(sa.sun_path, path, strlen(path) + 1);
+	} else {
+		dir = open(path, O_PATH | O_CLOEXEC);
+		if (dir < 0)
+			return err_set(e, errno, "connect to %s", path);
+		snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d", dir);
+	}
+	if (connect(sock, (const struct sockaddr *)&sa, sizeof(sa)) < 0)
+		return err_set(e, errno, "connect to %s", path);
+	return take_fd(&sock);
+}
+
+int fd_send(int sock, const void *data, size_t len, const int *fds, size_t n_fds, const char *what,
+	    struct err *e)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int) * MAX_FDS)];
+	} control = { 0 };
+	struct iovec iov = { .iov_base = (void *)(size_t)data, .iov_len = len };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n;
+
+	if (n_fds > MAX_FDS)
+		return err_set(e, E2BIG, "send to %s", what);
+	if (n_fds) {
+		m.msg_control = &control;
+		m.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
+		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
+		memcpy(CMSG_DATA(c), fds, sizeof(int) * n_fds);
+	}
+	do
+		n = sendmsg(sock, &m, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_set(e, errno, "send to %s", what);
+	if ((size_t)n != len)
+		return err_set(e, EIO, "send to %s", what);
+	return 0;
+}

@@ -1,0 +1,18 @@
+#ifndef BRIG_BASE_FDPASS_H
+#define BRIG_BASE_FDPASS_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+
+/* Connects to a UNIX stream socket; a path longer than sun_path goes through its directory. */
+int unix_connect(const char *path, struct err *e) MUST_CHECK;
+
+/*
+ * Sends data with descriptors by SCM_RIGHTS in one message; nothing is closed.  what names
+ * the peer in errors.
+ */
+int fd_send(int sock, const void *data, size_t len, const int *fds, size_t n_fds, const char *what,
+	    struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,112 @@
+#ifndef BRIG_CGROUP_CGROUP_H
+#define BRIG_CGROUP_CGROUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "specs/runtime.h"
+#include "specs/state.h"
+
+/*
+ * One interface over cgroup v1, hybrid (v1 controllers, cgroup2 beside them) and v2, with the
+ * cgroupfs or the systemd manager.  Life: plan (pure) -> create -> spawn or attach -> [update,
+ * freeze, kill, stats] -> destroy.  Everything after create also works from a cgroup_record of
+ * state.json, because each verb is a process of its own.
+ */
+
+enum cgroup_layout { CGROUP_NONE, CGROUP_V1, CGROUP_HYBRID, CGROUP_V2 };
+enum cgroup_manager { CGROUP_CGROUPFS, CGROUP_SYSTEMD, CGROUP_DISABLED };
+
+/* What the host has, read once per command, without parsing mountinfo on the usual layouts. */
+struct cgroup_host {
+	enum cgroup_layout layout;
+	struct cgroup_mount {
+		const char *hierarchy;   /* "" for cgroup2, else "cpu,cpuacct", "name=systemd" ... */
+		const char *mountpoint;  /* /sys/fs/cgroup/... */
+		const char *own_path;    /* of the calling process, from /proc/self/cgroup */
+	} *mounts;
+	size_t n_mounts;
+};
+int cgroup_host_probe(struct arena *a, struct cgroup_host *out, struct err *e) MUST_CHECK;
+
+struct cgroup_request {
+	const char *id;
+	enum cgroup_manager manager;
+	bool rootless;            /* no right to make cgroups is no error unless limits are asked */
+	bool own_namespace;       /* the container gets its own cgroup namespace */
+	bool delegate;            /* a read-write cgroup mount: chown the delegation files (v2) */
+	uint32_t delegate_uid;    /* host uid to own them */
+	const struct oci_linux *linux_; /* cgroupsPath and resources; may be NULL */
+};
+
+/* All decisions; refuses what the layout cannot do (unified on v1, bad cpusets ...). */
+struct cgroup_plan;
+int cgroup_plan_make(struct arena *a, const struct cgroup_host *host,
+		     const struct cgroup_request *req, const struct cgroup_plan **out,
+		     struct err *e) MUST_CHECK;
+/* What create will make, for state.json, known before it is made. */
+struct cgroup_record cgroup_plan_record(const struct cgroup_plan *p);
+/* True when processes must be moved after the clone (v1 and hybrid, systemd manager). */
+bool cgroup_plan_needs_attach(const struct cgroup_plan *p);
+
+/* Open handle of the container's directories. */
+struct cgroup;
+
+/* Makes the directories and applies the limits; refuses a non-empty or frozen cgroup. Cleans
+ * up its own part on failure.  With the systemd manager the unit is made by attach instead. */
+int cgroup_create(struct arena *a, const struct cgroup_plan *p, struct cgroup **out,
+		  struct err *e) MUST_CHECK;
+/* A handle on what an earlier command made.  Directories that are gone are left out. */
+int cgroup_open(struct arena *a, const struct cgroup_record *r, struct cgroup **out,
+		struct err *e) MUST_CHECK;
+void cgroup_close(struct cgroup *cg); /* closes descriptors; NULL allowed */
+/* Same record, with what is only known after creation. */
+struct cgroup_record cgroup_get_record(struct arena *a, const struct cgroup *cg);
+
+/* Directory descriptor for CLONE_INTO_CGROUP (v2), -1 where processes must be attached. */
+int cgroup_spawn_fd(const struct cgroup *cg);
+/* Moves pid into every hierarchy (v1, hybrid, systemd scope). */
+int cgroup_attach(struct cgroup *cg, pid_t pid, struct err *e) MUST_CHECK;
+/* exec --cgroup: a path below the container's cgroup, or ctrl[,ctrl]:path entries (v1).
+ * subs: n entries as given on the command line.  *spawn_fd as cgroup_spawn_fd. */
+int cgroup_attach_sub(struct cgroup *cg, const char *const *subs, size_t n, pid_t pid,
+		      struct err *e) MUST_CHECK;
+
+/*
+ * New limits on a live cgroup; on failure what was already changed is set back and the error
+ * says which one failed.  intelRdt is not its business.
+ */
+int cgroup_update(struct arena *a, struct cgroup *cg, const struct oci_resources *r,
+		  struct err *e) MUST_CHECK;
+
+/* Freezes or thaws and waits until the kernel has done so. */
+int cgroup_freeze(struct cgroup *cg, bool freeze, struct err *e) MUST_CHECK;
+/* 1 frozen, 0 not, -errno. */
+int cgroup_is_frozen(const struct cgroup *cg);
+
+/* All processes, sub-cgroups included, into the arena. */
+int cgroup_pids(struct arena *a, const struct cgroup *cg, pid_t **out, size_t *n,
+		struct err *e) MUST_CHECK;
+/* Sends sig to all of them; SIGKILL uses cgroup.kill where it exists, else freeze, kill, thaw
+ * and repeats until nothing is left to signal. */
+int cgroup_signal(const struct cgroup *cg, int sig, struct err *e) MUST_CHECK;
+
+/* Kills what is left, waits (bounded, 10 s) and removes the directories with sub-cgroups
+ * (frozen, threaded ones included) and the systemd unit.  Gone already is success. */
+int cgroup_destroy(struct cgroup *cg, struct err *e) MUST_CHECK;
+
+/* Directory to show as the container's own cgroup in a mount of type cgroup, for fs/. */
+struct cgroup_view {
+	const char *name;   /* directory below the mount: "" for v2, "cpu,cpuacct" ... for v1 */
+	const char *source; /* absolute host path of the container's directory there */
+	const char *options; /* v1: mount data of the hierarchy ("cpu,cpuacct", "name=systemd") */
+};
+/* The views of the planned container: on v1/hybrid one per hierarchy, on v2 one. */
+size_t cgroup_plan_views(struct arena *a, const struct cgroup_plan *p, struct cgroup_view **out);
+enum cgroup_layout cgroup_plan_layout(const struct cgroup_plan *p);
+
+#endif

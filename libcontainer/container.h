@@ -1,0 +1,113 @@
+#ifndef BRIG_CONTAINER_H
+#define BRIG_CONTAINER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "specs/runtime.h"
+
+/*
+ * libcontainer's public interface: what a verb of cmd/brig calls.  Everything returned lives in
+ * the arena given.  Errors are complete sentences in runc's words where engines match them
+ * (container does not exist, container not running ...), without the verb's prefix.
+ */
+
+enum container_manager { MANAGER_CGROUPFS, MANAGER_SYSTEMD, MANAGER_DISABLED };
+enum container_rootless { ROOTLESS_AUTO, ROOTLESS_TRUE, ROOTLESS_FALSE };
+
+/* What global options decide; constant for one command. */
+struct container_host {
+	const char *root; /* state root, absolute: /run/brig, rootless $XDG_RUNTIME_DIR/brig */
+	bool root_given;  /* by --root: then it must exist for list */
+	enum container_manager manager;
+	enum container_rootless rootless;
+};
+
+/* create and run */
+struct container_create_opts {
+	const char *id;
+	const char *bundle;         /* directory, absolute */
+	const char *config_path;    /* --config FILE; NULL: config.json in the bundle */
+	const char *console_socket; /* NULL: none */
+	const char *pid_file;
+	const char *pidfd_socket;
+	unsigned int preserve_fds; /* 3 .. 2+n are passed on */
+	bool no_pivot, no_new_keyring;
+	/* run only */
+	bool detach, keep, no_subreaper;
+};
+
+int container_create(const struct container_host *h, const struct container_create_opts *o,
+		     struct err *e) MUST_CHECK;
+/* *code: exit code of the container (128 + n for a signal); 0 when detached. */
+int container_run(const struct container_host *h, const struct container_create_opts *o, int *code,
+		  struct err *e) MUST_CHECK;
+int container_start(const struct container_host *h, const char *id, struct err *e) MUST_CHECK;
+/* sig 0 only checks; all: every process of the cgroup, an empty one is no error. */
+int container_kill(const struct container_host *h, const char *id, int sig, bool all,
+		   struct err *e) MUST_CHECK;
+/* force: kills first; an unknown id is success. */
+int container_delete(const struct container_host *h, const char *id, bool force, struct err *e)
+	MUST_CHECK;
+int container_pause(const struct container_host *h, const char *id, struct err *e) MUST_CHECK;
+int container_resume(const struct container_host *h, const char *id, struct err *e) MUST_CHECK;
+
+struct container_exec_opts {
+	const char *id;
+	const char *process_file; /* --process: a whole process document; else the fields below */
+	const char *const *args;  /* NULL-terminated */
+	const char *const *env;   /* added to the container's, NULL-terminated, may be NULL */
+	const char *cwd, *user;   /* NULL: the container's */
+	const uint32_t *groups;   /* --additional-gids */
+	size_t n_groups;
+	const char *const *caps; /* --cap, NULL-terminated, may be NULL */
+	const char *const *cgroups; /* --cgroup, NULL-terminated, may be NULL */
+	const char *apparmor, *process_label;
+	bool tty, detach, no_new_privs, ignore_paused;
+	const char *console_socket, *pid_file, *pidfd_socket;
+	unsigned int preserve_fds;
+};
+int container_exec(const struct container_host *h, const struct container_exec_opts *o, int *code,
+		   struct err *e) MUST_CHECK;
+
+/* One line of list and the answer of state. */
+struct container_info {
+	const char *oci_version, *id;
+	const char *status; /* creating created running paused stopped */
+	int64_t pid;        /* 0 when stopped */
+	const char *bundle, *rootfs, *created, *owner; /* owner: a user name or number */
+	const struct oci_map *annotations;
+	size_t n_annotations;
+};
+int container_state(const struct container_host *h, const char *id, struct arena *a,
+		    struct container_info *out, struct err *e) MUST_CHECK;
+/* Sorted by id.  Directories that are no container are skipped with a warning. */
+int container_list(const struct container_host *h, struct arena *a, struct container_info **out,
+		   size_t *n, struct err *e) MUST_CHECK;
+int container_pids(const struct container_host *h, const char *id, struct arena *a, pid_t **out,
+		   size_t *n, struct err *e) MUST_CHECK;
+
+int container_update(const struct container_host *h, const char *id,
+		     const struct oci_resources *r, struct arena *a, struct err *e) MUST_CHECK;
+
+/* One "data" object of events --stats, as JSON text. */
+int container_stats(const struct container_host *h, const char *id, struct arena *a, char **json,
+		    struct err *e) MUST_CHECK;
+/*
+ * Calls emit for each event until the container stops: type "stats" each interval with the
+ * object, type "oom" with NULL.  emit returning non-zero ends it.
+ */
+int container_events(const struct container_host *h, const char *id, uint64_t interval_ms,
+		     int (*emit)(void *ctx, const char *type, const char *json), void *ctx,
+		     struct err *e) MUST_CHECK;
+
+/* The default config.json of `brig spec`. */
+char *container_default_spec(struct arena *a, bool rootless, bool cgroup2);
+/* `features`: the OCI features document (features.md), indented. */
+char *container_features(struct arena *a);
+
+#endif

@@ -1,0 +1,73 @@
+#ifndef BRIG_FS_FS_H
+#define BRIG_FS_FS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "cgroup/cgroup.h"
+#include "ns/idmap.h"
+#include "specs/runtime.h"
+
+/*
+ * The container's file system, made only of mounts held by descriptor.
+ *
+ *   plan    all words, flags and refusals; no side effect
+ *   open    sources as detached mounts (open_tree(OPEN_TREE_CLONE), id-mapped, attributes set),
+ *           with the runtime's rights and in its mount namespace: before the clone when brig is
+ *           privileged, else by the child inside its user namespace.  The child inherits the
+ *           descriptors.
+ *   build   in the child, in its new mount namespace: propagation of /, the root attached, every
+ *           mount attached on a destination found by base/inroot, /dev, symlinks, console
+ *   enter   pivot_root(".", ".") (or MS_MOVE and chroot with no_pivot), old root detached
+ *   seal    read-only root, masked and read-only paths: by descriptor below the new root
+ */
+
+struct fs_request {
+	const struct oci_config *config;
+	const char *bundle;             /* absolute */
+	bool no_pivot;
+	bool rootless;                  /* brig has no rights on the host: open happens in the child */
+	bool has_userns, own_cgroup_ns, own_mount_ns, own_net_ns, joins_net_ns;
+	const struct idmap *idmap;      /* of the container; NULL without a user namespace */
+	enum cgroup_layout cgroup_layout;
+	const struct cgroup_view *cgroup_views;
+	size_t n_cgroup_views;
+};
+
+struct fs_plan;
+int fs_plan_make(struct arena *a, const struct fs_request *req, const struct fs_plan **out,
+		 struct err *e) MUST_CHECK;
+/* Absolute path of the root directory on the host, for state.json. */
+const char *fs_plan_rootfs(const struct fs_plan *p);
+/* Whether open belongs to the runtime (before the clone) or to the child. */
+bool fs_plan_opened_by_runtime(const struct fs_plan *p);
+
+struct fs; /* descriptors of one build */
+int fs_open(struct arena *a, const struct fs_plan *p, struct fs **out, struct err *e) MUST_CHECK;
+/* Closes what is open; for the runtime's side after the clone. NULL allowed. */
+void fs_close(struct fs *fs);
+
+int fs_build(const struct fs_plan *p, struct fs *fs, struct err *e) MUST_CHECK;
+/*
+ * A new pseudoterminal of the container's own devpts (TIOCGPTPEER, never a path), slave bound
+ * on /dev/console; size may be NULL.  Both descriptors belong to the caller.
+ */
+int fs_console(const struct fs_plan *p, struct fs *fs, const struct oci_console_size *size,
+	       uint32_t uid, int *master, int *slave, struct err *e) MUST_CHECK;
+int fs_enter(const struct fs_plan *p, struct fs *fs, struct err *e) MUST_CHECK;
+int fs_seal(const struct fs_plan *p, struct fs *fs, struct err *e) MUST_CHECK;
+/* O_PATH descriptor of the container's root directory; owned by fs. */
+int fs_root_fd(const struct fs *fs);
+
+/* For exec -t: a pseudoterminal from the devpts at /dev/pts of the current root (checked by
+ * fstatfs), by descriptor. */
+int fs_pty_of_root(const struct oci_console_size *size, uint32_t uid, int *master, int *slave,
+		   struct err *e) MUST_CHECK;
+
+/* Words for `features`: every mount option string that is understood, sorted, NULL-terminated. */
+const char *const *fs_mount_option_names(struct arena *a);
+
+#endif
