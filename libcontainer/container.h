@@ -91,8 +91,9 @@ int container_list(const struct container_host *h, struct arena *a, struct conta
 int container_pids(const struct container_host *h, const char *id, struct arena *a, pid_t **out,
 		   size_t *n, struct err *e) MUST_CHECK;
 
-int container_update(const struct container_host *h, const char *id,
-		     const struct oci_resources *r, struct arena *a, struct err *e) MUST_CHECK;
+/* rdt: new schemata, NULL: none. */
+int container_update(const struct container_host *h, const char *id, const struct oci_resources *r,
+		     const struct oci_intel_rdt *rdt, struct arena *a, struct err *e) MUST_CHECK;
 
 /* One "data" object of events --stats, as JSON text. */
 int container_stats(const struct container_host *h, const char *id, struct arena *a, char **json,

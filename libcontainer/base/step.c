@@ -72,7 +72,8 @@ int steps_run(const char *table, const struct step *steps, size_t n, void *ctx, 
 			continue;
 		}
 		log_debug("%s: %s: failed: %s", table, steps[i].name, e->msg);
-		err_wrap(e, "%s", steps[i].name);
+		if (!steps[i].plain)
+			err_wrap(e, "%s", steps[i].name);
 		steps_undo(steps, i, ctx);
 		return -e->code;
 	}

@@ -18,6 +18,7 @@ struct step {
 	bool (*wanted)(const void *ctx);
 	int (*run)(void *ctx, struct err *e);
 	void (*undo)(void *ctx);
+	bool plain; /* its errors speak for themselves: the name is not put before them */
 };
 
 /*

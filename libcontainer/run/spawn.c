@@ -20,9 +20,6 @@
 #define CLONE_NEWTIME 0x00000080
 #endif
 
-/* Namespaces that change only what later children get; the caller itself stays where it is. */
-#define FOR_CHILDREN (CLONE_NEWPID | CLONE_NEWTIME)
-
 bool spawn_needs_stage(uint64_t make, const struct ns_plan *join, bool privileged)
 {
 	if (join->join & (CLONE_NEWUSER | CLONE_NEWNS))
@@ -143,8 +140,8 @@ static int enter_for_child(const struct spawn *s, struct way_back *back, struct 
 		if (setns(j->fd, (int)j->flag) < 0)
 			return err_set(e, errno, "join %s namespace %s", ns_name(j->flag), j->path);
 	}
-	for (uint64_t flag = 1; flag <= FOR_CHILDREN; flag <<= 1) {
-		if (!(s->target_ns & FOR_CHILDREN & flag))
+	for (uint64_t flag = CLONE_NEWTIME; flag <= CLONE_NEWPID; flag <<= 1) {
+		if (!(s->target_ns & NS_FOR_CHILDREN & flag))
 			continue;
 		int r = remember(back, flag, e);
 		if (r < 0)
