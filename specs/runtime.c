@@ -70,7 +70,7 @@ TYPE(oci_cpu_affinity, check_affinity);
 static const struct json_field oci_process_fields[] = {
 	ROW_BOOL(oci_process, "terminal", terminal, 0),
 	ROW_OBJ(oci_process, "consoleSize", console_size, oci_console_size),
-	ROW_SUB(oci_process, "user", user, oci_user),
+	ROW_SUB(oci_process, "user", user, oci_user, 0),
 	ROW_STRS(oci_process, "args", args, n_args, 0),
 	ROW_STR(oci_process, "commandLine", command_line, 0),
 	ROW_STRS(oci_process, "env", env, n_env, 0),

@@ -34,7 +34,8 @@
 	ROW_(n, JSON_MAP, 0, .at = ROW_AT(T, m, const struct oci_map *), ROW_COUNT(T, c))
 
 /* Objects of struct S, described by S_type_: in place, by pointer, a list, a map */
-#define ROW_SUB(T, n, m, S) ROW_(n, JSON_OBJ, 0, .at = ROW_AT(T, m, struct S), .sub = &S##_type_)
+#define ROW_SUB(T, n, m, S, fl)                                                                    \
+	ROW_(n, JSON_OBJ, fl, .at = ROW_AT(T, m, struct S), .sub = &S##_type_)
 #define ROW_OBJ(T, n, m, S)                                                                        \
 	ROW_(n, JSON_OBJ, JSON_PTR, .at = ROW_AT(T, m, const struct S *), .sub = &S##_type_)
 #define ROW_OBJS(T, n, m, c, S)                                                                    \
