@@ -11,6 +11,7 @@
 #include <string.h>
 #include <yajl/yajl_parse.h>
 
+#include "specs/json_text.h"
 #include "specs/runtime.h"
 
 /* How many characters of a hostile name or number an error shows. */
@@ -101,21 +102,27 @@ static int fail(struct reader *r, const char *what)
 }
 
 /*
- * A terminated copy.  The pool has the size of the document, and a string takes less there
+ * A terminated copy in *out.  The pool has the size of the document, and a string takes less there
  * than in the text: it loses two quotes for one NUL, and an escape is longer than its meaning.
  */
-static const char *keep(struct reader *r, const char *s, size_t len)
+static int keep(struct reader *r, const char *s, size_t len, const char **out)
 {
-	if (memchr(s, '\0', len))
-		return NULL;
-	if (len >= r->pool_left)
-		return arena_strndup(r->a, s, len);
 	char *p = r->pool;
-	memcpy(p, s, len);
-	p[len] = '\0';
-	r->pool += len + 1;
-	r->pool_left -= len + 1;
-	return p;
+
+	if (memchr(s, '\0', len))
+		return fail(r, "holds a NUL character");
+	if (len >= r->pool_left) {
+		p = arena_strndup(r->a, s, len);
+	} else {
+		memcpy(p, s, len);
+		p[len] = '\0';
+		r->pool += len + 1;
+		r->pool_left -= len + 1;
+	}
+	if (!utf8_valid(p, len)) /* yajl lets overlong forms pass */
+		return fail(r, "not UTF-8");
+	*out = p;
+	return 1;
 }
 
 /* The place of the next item.  One more stays zero: it ends a list of strings. */
@@ -189,9 +196,8 @@ static int put_string(struct reader *r, const struct token *t, bool empty_is_abs
 		return fail(r, kinds[JSON_STR].wrong);
 	if (!t->len && empty_is_absent)
 		return 1;
-	copy = keep(r, t->text, t->len);
-	if (!copy)
-		return fail(r, "holds a NUL character");
+	if (!keep(r, t->text, t->len, &copy))
+		return 0;
 	memcpy(slot, &copy, sizeof(copy));
 	return 1;
 }
@@ -382,9 +388,8 @@ static int on_key(void *ctx, const unsigned char *key, size_t len)
 	if (f->kind == IN_MAP) {
 		f->key = NULL; /* not part of the path of an error about the next key */
 		if (!len)
-			return fail(r, "an empty key");
-		f->key = keep(r, s, len);
-		return f->key ? 1 : fail(r, "a key with a NUL character");
+			return fail(r, "empty key");
+		return keep(r, s, len, &f->key);
 	}
 	f->field = NULL;
 	if (f->kind == IN_UNKNOWN)
@@ -489,16 +494,22 @@ static const yajl_callbacks callbacks = {
 	.yajl_end_array = on_end_array,
 };
 
-/* What yajl itself found wrong after at bytes, with the line. */
-static int syntax_error(yajl_handle h, const char *json, size_t at, struct err *e)
+static size_t line_of(const char *json, size_t at)
 {
-	unsigned char *text = yajl_get_error(h, 0, NULL, 0);
 	size_t line = 1;
 
 	for (size_t i = 0; i < at; i++)
 		line += json[i] == '\n';
+	return line;
+}
+
+/* What yajl itself found wrong after at bytes, with the line. */
+static int syntax_error(yajl_handle h, const char *json, size_t at, struct err *e)
+{
+	unsigned char *text = yajl_get_error(h, 0, NULL, 0);
 	int n = text ? (int)strcspn((const char *)text, "\n") : 0;
-	err_msg(e, EINVAL, "line %zu: %.*s", line, n, text ? (const char *)text : "");
+
+	err_msg(e, EINVAL, "line %zu: %.*s", line_of(json, at), n, text ? (const char *)text : "");
 	if (text)
 		yajl_free_error(h, text);
 	return -e->code;
@@ -513,6 +524,10 @@ int json_read(struct arena *a, const struct json_type *t, const char *json, size
 		return err_msg(e, E2BIG, "%zu bytes are more than the %zu allowed", len, max);
 	if (!len)
 		return err_msg(e, EINVAL, "empty document");
+	const char *half = json_half_pair(json, len);
+	if (half)
+		return err_msg(e, EINVAL, "line %zu: half a surrogate pair",
+			       line_of(json, (size_t)(half - json)));
 	/* Not zeroed as a whole: push() makes a frame when one is needed. */
 	r.a = a;
 	r.e = e;

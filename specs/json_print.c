@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "specs/json_text.h"
+
 static void append(struct json_out *o, const char *s, size_t n)
 {
 	if (o->len + n + 1 > o->room) {
@@ -57,34 +59,6 @@ static void close_with(struct json_out *o, const char *bracket)
 	o->first = false;
 }
 
-/*
- * Length of the UTF-8 sequence at s, 0 if there is none: RFC 3629, so neither overlong forms
- * nor surrogates nor what is above U+10FFFF.
- */
-static size_t sequence(const unsigned char *s)
-{
-	unsigned char low = 0x80, high = 0xbf;
-	size_t more;
-
-	if (s[0] < 0xc2 || s[0] > 0xf4)
-		return 0;
-	more = s[0] < 0xe0 ? 1 : s[0] < 0xf0 ? 2 : 3;
-	if (s[0] == 0xe0)
-		low = 0xa0;
-	else if (s[0] == 0xed)
-		high = 0x9f;
-	else if (s[0] == 0xf0)
-		low = 0x90;
-	else if (s[0] == 0xf4)
-		high = 0x8f;
-	if (s[1] < low || s[1] > high)
-		return 0;
-	for (size_t i = 2; i <= more; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	return more + 1;
-}
-
 /* The escape of a character that may not stand as it is. */
 static size_t escape(char out[8], unsigned char c)
 {
@@ -111,7 +85,7 @@ static void quoted(struct json_out *o, const char *text)
 			unsigned char c = s[plain];
 
 			if (c >= 0x80)
-				n = sequence(s + plain);
+				n = utf8_sequence(text + plain);
 			else
 				n = c >= ' ' && c != '"' && c != '\\' && c != 0x7f;
 		}

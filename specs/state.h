@@ -17,8 +17,9 @@
 
 /* One directory that holds the container's processes in one hierarchy. */
 struct cgroup_dir {
-	const char *hierarchy; /* "" for cgroup2, else the v1 mount's directory name: "cpu,cpuacct" */
-	const char *path;      /* absolute directory in the runtime's mount namespace */
+	const char
+		*hierarchy; /* "" for cgroup2, else the v1 mount's directory name: "cpu,cpuacct" */
+	const char *path;   /* absolute directory in the runtime's mount namespace */
 };
 
 struct cgroup_record {

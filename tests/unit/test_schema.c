@@ -197,7 +197,7 @@ static void test_wrong_types(const struct json_field *f, const struct place *p)
 		expect_at(p, "{\"k\":{}}", ": k", "not a string");
 		expect_at(p, "{\"k\":[]}", ": k", "not a string");
 		expect_at(p, "{\"a\":\"1\",\"b\":\"\",\"a\":\"2\"}", ": a", "given twice");
-		expect_at(p, "{\"\":\"\"}", "", "an empty key");
+		expect_at(p, "{\"\":\"\"}", "", "empty key");
 	} else if (f->kind == JSON_NAMED) {
 		expect_at(p, "{\"k\":7}", ": k", "not an object");
 		expect_at(p, "{\"k\":[]}", ": k", "not an object");
