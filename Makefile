@@ -177,6 +177,7 @@ $(BIN)/brig-systemd: $(SYSTEMD_OBJ) $(LIB) $(B)/flags
 # --- The stub: a freestanding program inside the library ---------------------------------
 
 # It runs before anything is set up for C, so no sanitizer, no stack protector, no libc.
+comma := ,
 STUB := $(B)/stub.elf
 STUB_LDS := $(wildcard libcontainer/run/stub/stub.ld)
 STUB_CFLAGS := $(STD) $(WARN) -Os -ffreestanding -fno-stack-protector -fno-pic -fno-pie \
@@ -184,7 +185,6 @@ STUB_CFLAGS := $(STD) $(WARN) -Os -ffreestanding -fno-stack-protector -fno-pic -
 	$(filter -fcf-protection=%,$(HARDEN_CC:full=none)) \
 	-static -nostdlib -Wl,--build-id=none -Wl,-z,noseparate-code -Wl,-z,noexecstack \
 	$(if $(STUB_LDS),-Wl$(comma)-T$(comma)$(STUB_LDS))
-comma := ,
 $(STUB): $(STUB_SRC) $(STUB_LDS) $(B)/flags
 	$(say) STUB $@
 	@mkdir -p $(@D)
