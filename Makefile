@@ -180,7 +180,8 @@ $(BIN)/brig-systemd: $(SYSTEMD_OBJ) $(LIB) $(B)/flags
 comma := ,
 STUB := $(B)/stub.elf
 STUB_LDS := $(wildcard libcontainer/run/stub/stub.ld)
-STUB_CFLAGS := $(STD) $(WARN) -Os -ffreestanding -fno-stack-protector -fno-pic -fno-pie \
+# Its entry points are named by assembler only, so they have no prototype.
+STUB_CFLAGS := $(STD) $(WARN) -Wno-missing-prototypes -Os -ffreestanding -fno-stack-protector -fno-pic -fno-pie \
 	-fno-asynchronous-unwind-tables -fno-unwind-tables -fno-ident -fno-builtin \
 	$(filter -fcf-protection=%,$(HARDEN_CC:full=none)) \
 	-static -nostdlib -Wl,--build-id=none -Wl,-z,noseparate-code -Wl,-z,noexecstack \
