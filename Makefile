@@ -209,19 +209,20 @@ $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $< $(B)/tests/fuzz/replay.o $(LIB) $(LIBS)
 
+TOOL_WERROR := $(if $(filter 1,$(WERROR)),-Werror)
 # Static, because it runs inside containers whose root has no library.
 build/bin/probe: $(wildcard tests/probe/*.c tests/probe/*.h) Makefile
 	$(say) PROBE $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(STD) $(WARN) -O1 -g -static -o $@ $(filter %.c,$^)
+	$(Q)$(CC) $(STD) $(WARN) $(TOOL_WERROR) -O1 -g -static -o $@ $(filter %.c,$^)
 build/bin/floor: tests/bench/floor.c Makefile
 	$(say) BENCH $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(STD) $(WARN) -O2 -o $@ $<
+	$(Q)$(CC) $(STD) $(WARN) $(TOOL_WERROR) -O2 -o $@ $<
 build/bin/abtime: tests/bench/abtime.c Makefile
 	$(say) BENCH $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(STD) $(WARN) -O2 -o $@ $<
+	$(Q)$(CC) $(STD) $(WARN) $(TOOL_WERROR) -O2 -o $@ $<
 
 .PHONY: unit-programs fuzz-programs test-programs
 unit-programs: $(UNIT)
