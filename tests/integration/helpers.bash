@@ -95,7 +95,7 @@ cgroups_of_test() {
 }
 
 fail() {
-	printf '%s\n' "$@" >&2
+	printf '%.500s\n' "$@" >&2
 	return 1
 }
 
@@ -149,7 +149,7 @@ runs() { ok run -b "$B" "$ID"; }
 creates() { ok create -b "$B" "$ID"; }
 # A container that runs until it is killed.
 sleeps() {
-	config '.process.args = ["sleep","100"]' "$@"
+	config '.process.args = ["sleep","100"]'" ${1:+| $1}"
 	ok run -d -b "$B" "$ID"
 }
 
@@ -206,7 +206,7 @@ gone() {
 # --- config.json ------------------------------------------------------------------------------
 
 config() {
-	jq "$@" "$B/config.json" >"$T/config.new" || fail "jq $*"
+	jq "$@" <"$B/config.json" >"$T/config.new" || fail "jq $*"
 	cat "$T/config.new" >"$B/config.json"
 }
 # prog SCRIPT [JQ]: the shell script is the container's program
@@ -217,6 +217,11 @@ prog() {
 says() {
 	prog "$@"
 	runs
+}
+
+# caps NAME...: the program has these too
+caps() {
+	config '.process.capabilities |= with_entries(.value += $ARGS.positional)' --args "$@"
 }
 
 # userns [FIRST]: ids 0..65535 of the container are FIRST.. of the host; the root belongs to them
