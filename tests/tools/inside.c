@@ -6,6 +6,8 @@
  *	inside fds        open descriptors above 2, with what they are
  *	inside call NAME  makes one system call: "0" or the name of the errno
  *	inside keyring    serial number of the session keyring
+ *	inside ids        real and effective user id
+ *	inside notify S   sends S to $NOTIFY_SOCKET
  *	inside winsize    rows and columns of the terminal on stdin
  */
 #include <dirent.h>
@@ -26,6 +28,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static int sched(void)
@@ -56,6 +59,22 @@ static int fds(void)
 			printf("%d %.*s\n", fd, (int)n, target);
 	}
 	closedir(d);
+	return 0;
+}
+
+static int notify(const char *text)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	const char *path = getenv("NOTIFY_SOCKET");
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	if (!path || fd < 0)
+		return 1;
+	(void)snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	if (sendto(fd, text, strlen(text), 0, (struct sockaddr *)&a, sizeof(a)) < 0) {
+		perror(path);
+		return 1;
+	}
 	return 0;
 }
 
@@ -111,8 +130,12 @@ int main(int argc, char **argv)
 		return printf("%u %u\n", w.ws_row, w.ws_col) < 0;
 	if (argc == 2 && !strcmp(argv[1], "dumpable"))
 		return printf("%d\n", prctl(PR_GET_DUMPABLE)) < 0;
+	if (argc == 2 && !strcmp(argv[1], "ids"))
+		return printf("%u %u\n", getuid(), geteuid()) < 0;
+	if (argc == 3 && !strcmp(argv[1], "notify"))
+		return notify(argv[2]);
 	if (argc == 3 && !strcmp(argv[1], "call"))
 		return ask(argv[2]);
-	fprintf(stderr, "usage: inside sched|fds|keyring|winsize|dumpable|call NAME\n");
+	fprintf(stderr, "usage: inside sched|fds|keyring|winsize|dumpable|ids|notify TEXT|call NAME\n");
 	return 2;
 }
