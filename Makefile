@@ -178,14 +178,15 @@ $(BIN)/brig-systemd: $(SYSTEMD_OBJ) $(LIB) $(B)/flags
 # --- The stub: a freestanding program inside the library ---------------------------------
 
 # It runs before anything is set up for C, so no sanitizer, no stack protector, no libc.
+comma := ,
 STUB := $(B)/stub.elf
 STUB_LDS := $(wildcard libcontainer/run/stub/stub.ld)
-STUB_CFLAGS := $(STD) $(WARN) -Os -ffreestanding -fno-stack-protector -fno-pic -fno-pie \
+# Its entry points are named by assembler only, so they have no prototype.
+STUB_CFLAGS := $(STD) $(WARN) -Wno-missing-prototypes -Os -ffreestanding -fno-stack-protector -fno-pic -fno-pie \
 	-fno-asynchronous-unwind-tables -fno-unwind-tables -fno-ident -fno-builtin \
 	$(filter -fcf-protection=%,$(HARDEN_CC:full=none)) \
 	-static -nostdlib -Wl,--build-id=none -Wl,-z,noseparate-code -Wl,-z,noexecstack \
 	$(if $(STUB_LDS),-Wl$(comma)-T$(comma)$(STUB_LDS))
-comma := ,
 $(STUB): $(STUB_SRC) $(STUB_LDS) $(B)/flags
 	$(say) STUB $@
 	@mkdir -p $(@D)
@@ -209,19 +210,20 @@ $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $< $(B)/tests/fuzz/replay.o $(LIB) $(LIBS)
 
+TOOL_WERROR := $(if $(filter 1,$(WERROR)),-Werror)
 # Static, because it runs inside containers whose root has no library.
 build/bin/probe: $(wildcard tests/probe/*.c tests/probe/*.h) Makefile
 	$(say) PROBE $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(STD) $(WARN) -O1 -g -static -o $@ $(filter %.c,$^)
+	$(Q)$(CC) $(STD) $(WARN) $(TOOL_WERROR) -O1 -g -static -o $@ $(filter %.c,$^)
 build/bin/floor: tests/bench/floor.c Makefile
 	$(say) BENCH $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(STD) $(WARN) -O2 -o $@ $<
+	$(Q)$(CC) $(STD) $(WARN) $(TOOL_WERROR) -O2 -o $@ $<
 build/bin/abtime: tests/bench/abtime.c Makefile
 	$(say) BENCH $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(STD) $(WARN) -O2 -o $@ $<
+	$(Q)$(CC) $(STD) $(WARN) $(TOOL_WERROR) -O2 -o $@ $<
 
 .PHONY: unit-programs fuzz-programs test-programs
 unit-programs: $(UNIT)
