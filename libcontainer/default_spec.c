@@ -1,7 +1,10 @@
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/own.h"
 #include "container.h"
+#include "specs/json_print.h"
 
 /*
  * The document of `spec`, value for value what callers know from runc's, so that what they
@@ -53,179 +56,151 @@ static const char masked[] =
 	"/proc/timer_stats,/proc/sched_debug,/sys/firmware,/proc/scsi,/sys/devices/virtual/tpm";
 static const char readonly[] = "/proc/bus,/proc/fs,/proc/irq,/proc/sys,/proc/sysrq-trigger";
 
-/* The text so far and how deep it is in. */
-struct writer {
-	struct arena *arena;
-	char *text;
-	unsigned int depth;
-	bool first; /* nothing stands in this object or list yet */
-};
-
-/* A new line for one more member; name NULL: an item of a list. */
-static void begin(struct writer *w, const char *name)
+static void add_string(struct json_out *o, const char *s, size_t len)
 {
-	static const char tabs[] = "\t\t\t\t\t\t\t\t";
+	char word[128];
 
-	w->text = arena_printf(w->arena, "%s%s\n%.*s", w->text, w->first ? "" : ",", (int)w->depth,
-			       tabs);
-	if (name)
-		w->text = arena_printf(w->arena, "%s\"%s\": ", w->text, name);
-	w->first = false;
-}
-
-static void object(struct writer *w, const char *name, char bracket)
-{
-	begin(w, name);
-	w->text = arena_printf(w->arena, "%s%c", w->text, bracket);
-	w->depth++;
-	w->first = true;
-}
-
-static void end(struct writer *w, char bracket)
-{
-	w->depth--;
-	w->first = true;
-	begin(w, NULL);
-	w->text = arena_printf(w->arena, "%s%c", w->text, bracket);
-}
-
-static void literal(struct writer *w, const char *name, const char *value)
-{
-	begin(w, name);
-	w->text = arena_printf(w->arena, "%s%s", w->text, value);
-}
-
-static void number(struct writer *w, const char *name, unsigned int n)
-{
-	literal(w, name, arena_printf(w->arena, "%u", n));
-}
-
-static void string(struct writer *w, const char *name, const char *s)
-{
-	literal(w, name, arena_printf(w->arena, "\"%s\"", s));
+	snprintf(word, sizeof(word), "%.*s", (int)len, s);
+	json_str(o, word);
 }
 
 /* A list from words with commas between them. */
-static void strings(struct writer *w, const char *name, const char *words)
+static void strings(struct json_out *o, const char *key, const char *words)
 {
-	object(w, name, '[');
+	json_key(o, key);
+	json_array(o);
 	while (*words) {
 		size_t n = strcspn(words, ",");
 
-		string(w, NULL, arena_strndup(w->arena, words, n));
+		add_string(o, words, n);
 		words += n + (words[n] == ',');
 	}
-	end(w, ']');
+	json_end_array(o);
 }
 
-static void add_process(struct writer *w)
+/* An object as a member; key NULL: as an item of a list. */
+static void object(struct json_out *o, const char *key)
 {
-	object(w, "process", '{');
-	literal(w, "terminal", "true");
-	object(w, "user", '{');
-	number(w, "uid", 0);
-	number(w, "gid", 0);
-	end(w, '}');
-	strings(w, "args", "sh");
-	strings(w, "env", env);
-	string(w, "cwd", "/");
-	object(w, "capabilities", '{');
-	strings(w, "bounding", caps);
-	strings(w, "effective", caps);
-	strings(w, "permitted", caps);
-	end(w, '}');
-	object(w, "rlimits", '[');
-	object(w, NULL, '{');
-	string(w, "type", "RLIMIT_NOFILE");
-	number(w, "hard", 1024);
-	number(w, "soft", 1024);
-	end(w, '}');
-	end(w, ']');
-	literal(w, "noNewPrivileges", "true");
-	end(w, '}');
+	if (key)
+		json_key(o, key);
+	json_object(o);
 }
 
-static void add_mounts(struct writer *w, unsigned int when)
+static void list(struct json_out *o, const char *key)
 {
-	object(w, "mounts", '[');
-	for (size_t i = 0; i < sizeof(mounts) / sizeof(*mounts); i++) {
+	json_key(o, key);
+	json_array(o);
+}
+
+static void add_process(struct json_out *o)
+{
+	object(o, "process");
+	json_key_bool(o, "terminal", true);
+	object(o, "user");
+	json_key_uint(o, "uid", 0);
+	json_key_uint(o, "gid", 0);
+	json_end_object(o);
+	strings(o, "args", "sh");
+	strings(o, "env", env);
+	json_key_str(o, "cwd", "/");
+	object(o, "capabilities");
+	strings(o, "bounding", caps);
+	strings(o, "effective", caps);
+	strings(o, "permitted", caps);
+	json_end_object(o);
+	list(o, "rlimits");
+	object(o, NULL);
+	json_key_str(o, "type", "RLIMIT_NOFILE");
+	json_key_uint(o, "hard", 1024);
+	json_key_uint(o, "soft", 1024);
+	json_end_object(o);
+	json_end_array(o);
+	json_key_bool(o, "noNewPrivileges", true);
+	json_end_object(o);
+}
+
+static void add_mounts(struct json_out *o, unsigned int when)
+{
+	list(o, "mounts");
+	for (size_t i = 0; i < LEN(mounts); i++) {
 		const struct row *m = &mounts[i];
 
 		if (!(m->when & when))
 			continue;
-		object(w, NULL, '{');
-		string(w, "destination", m->destination);
-		string(w, "type", m->type);
-		string(w, "source", m->source);
+		object(o, NULL);
+		json_key_str(o, "destination", m->destination);
+		json_key_str(o, "type", m->type);
+		json_key_str(o, "source", m->source);
 		if (*m->options)
-			strings(w, "options", m->options);
-		end(w, '}');
+			strings(o, "options", m->options);
+		json_end_object(o);
 	}
-	end(w, ']');
+	json_end_array(o);
 }
 
-static void add_mapping(struct writer *w, const char *name, unsigned int host)
+static void add_mapping(struct json_out *o, const char *name, unsigned int host)
 {
-	object(w, name, '[');
-	object(w, NULL, '{');
-	number(w, "containerID", 0);
-	number(w, "hostID", host);
-	number(w, "size", 1);
-	end(w, '}');
-	end(w, ']');
+	list(o, name);
+	object(o, NULL);
+	json_key_uint(o, "containerID", 0);
+	json_key_uint(o, "hostID", host);
+	json_key_uint(o, "size", 1);
+	json_end_object(o);
+	json_end_array(o);
 }
 
 /* No device at all but those that every container has. */
-static void add_resources(struct writer *w)
+static void add_resources(struct json_out *o)
 {
-	object(w, "resources", '{');
-	object(w, "devices", '[');
-	object(w, NULL, '{');
-	literal(w, "allow", "false");
-	string(w, "access", "rwm");
-	end(w, '}');
-	end(w, ']');
-	end(w, '}');
+	object(o, "resources");
+	list(o, "devices");
+	object(o, NULL);
+	json_key_bool(o, "allow", false);
+	json_key_str(o, "access", "rwm");
+	json_end_object(o);
+	json_end_array(o);
+	json_end_object(o);
 }
 
-static void add_linux(struct writer *w, unsigned int when)
+static void add_linux(struct json_out *o, unsigned int when)
 {
-	object(w, "linux", '{');
+	object(o, "linux");
 	if (when & ROOTLESS) {
-		add_mapping(w, "uidMappings", geteuid());
-		add_mapping(w, "gidMappings", getegid());
+		add_mapping(o, "uidMappings", geteuid());
+		add_mapping(o, "gidMappings", getegid());
 	} else {
-		add_resources(w);
+		add_resources(o);
 	}
-	object(w, "namespaces", '[');
-	for (size_t i = 0; i < sizeof(namespaces) / sizeof(*namespaces); i++) {
+	list(o, "namespaces");
+	for (size_t i = 0; i < LEN(namespaces); i++) {
 		if (!(namespaces[i].when & when))
 			continue;
-		object(w, NULL, '{');
-		string(w, "type", namespaces[i].type);
-		end(w, '}');
+		object(o, NULL);
+		json_key_str(o, "type", namespaces[i].type);
+		json_end_object(o);
 	}
-	end(w, ']');
-	strings(w, "maskedPaths", masked);
-	strings(w, "readonlyPaths", readonly);
-	end(w, '}');
+	json_end_array(o);
+	strings(o, "maskedPaths", masked);
+	strings(o, "readonlyPaths", readonly);
+	json_end_object(o);
 }
 
 char *container_default_spec(struct arena *a, bool rootless, bool cgroup2)
 {
 	unsigned int when = (rootless ? ROOTLESS : ROOTFUL) | (cgroup2 ? CGROUP2 : 0U);
-	/* Quadratic in a text of three kilobytes, once, for a reader. */
-	struct writer w = {.arena = a, .text = arena_strdup(a, "{"), .depth = 1, .first = true};
+	struct json_out out, *o = &out;
 
-	string(&w, "ociVersion", "1.3.0");
-	add_process(&w);
-	object(&w, "root", '{');
-	string(&w, "path", "rootfs");
-	literal(&w, "readonly", "true");
-	end(&w, '}');
-	string(&w, "hostname", "brig");
-	add_mounts(&w, when);
-	add_linux(&w, when);
-	end(&w, '}');
-	return w.text;
+	json_begin(o, a, 4);
+	json_object(o);
+	json_key_str(o, "ociVersion", "1.3.0");
+	add_process(o);
+	object(o, "root");
+	json_key_str(o, "path", "rootfs");
+	json_key_bool(o, "readonly", true);
+	json_end_object(o);
+	json_key_str(o, "hostname", "brig");
+	add_mounts(o, when);
+	add_linux(o, when);
+	json_end_object(o);
+	return json_done(o, NULL);
 }

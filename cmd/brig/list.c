@@ -2,10 +2,9 @@
 #include <stdio.h>
 
 #include "cmd/brig/format.h"
-#include "cmd/brig/json_text.h"
 #include "cmd/brig/table.h"
 #include "cmd/brig/verbs.h"
-#include "specs/state.h"
+#include "specs/json_print.h"
 
 struct list_opts {
 	const char *format;
@@ -45,29 +44,35 @@ static void print_table(struct arena *a, const struct container_info *list, size
 	table_print(stdout, cells, n + 1, COLUMNS);
 }
 
-/* One line, the keys of `state` in their order; null for none, as runc prints it. */
+static void print_info(struct json_out *o, const struct container_info *c)
+{
+	json_object(o);
+	json_key_str(o, "ociVersion", c->oci_version);
+	json_key_str(o, "id", c->id);
+	json_key_int(o, "pid", c->pid);
+	json_key_str(o, "status", c->status);
+	json_key_str(o, "bundle", c->bundle);
+	json_key_str(o, "rootfs", c->rootfs);
+	json_key_str(o, "created", c->created);
+	if (c->n_annotations) {
+		json_key(o, "annotations");
+		json_map(o, c->annotations, c->n_annotations);
+	}
+	json_key_str(o, "owner", c->owner);
+	json_end_object(o);
+}
+
+/* One line, the keys in the order of `state`; null for none, as runc prints it. */
 static void print_json(struct arena *a, const struct container_info *list, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		const struct container_info *c = &list[i];
-		const struct oci_state s = {
-			.oci_version = c->oci_version,
-			.id = c->id,
-			.status = c->status,
-			.pid = c->pid,
-			.bundle = c->bundle,
-			.rootfs = c->rootfs,
-			.created = c->created,
-			.owner = c->owner,
-			.annotations = c->annotations,
-			.n_annotations = c->n_annotations,
-		};
-		char *text = oci_state_print(a, &s, false, NULL);
+	struct json_out o;
 
-		json_one_line(text);
-		printf("%c%s", i ? ',' : '[', text);
-	}
-	puts(n ? "]" : "null");
+	json_begin(&o, a, 0);
+	json_array(&o);
+	for (size_t i = 0; i < n; i++)
+		print_info(&o, &list[i]);
+	json_end_array(&o);
+	puts(n ? json_done(&o, NULL) : "null");
 }
 
 static int list(struct command *c, struct err *e)
