@@ -51,8 +51,8 @@ int container_start(const struct container_host *h, const char *id, struct err *
 int container_kill(const struct container_host *h, const char *id, int sig, bool all,
 		   struct err *e) MUST_CHECK;
 /* force: kills first; an unknown id is success. */
-int container_delete(const struct container_host *h, const char *id, bool force, struct err *e)
-	MUST_CHECK;
+int container_delete(const struct container_host *h, const char *id, bool force,
+		     struct err *e) MUST_CHECK;
 int container_pause(const struct container_host *h, const char *id, struct err *e) MUST_CHECK;
 int container_resume(const struct container_host *h, const char *id, struct err *e) MUST_CHECK;
 
@@ -64,7 +64,7 @@ struct container_exec_opts {
 	const char *cwd, *user;   /* NULL: the container's */
 	const uint32_t *groups;   /* --additional-gids */
 	size_t n_groups;
-	const char *const *caps; /* --cap, NULL-terminated, may be NULL */
+	const char *const *caps;    /* --cap, NULL-terminated, may be NULL */
 	const char *const *cgroups; /* --cgroup, NULL-terminated, may be NULL */
 	const char *apparmor, *process_label;
 	bool tty, detach, no_new_privs, ignore_paused;
@@ -77,8 +77,8 @@ int container_exec(const struct container_host *h, const struct container_exec_o
 /* One line of list and the answer of state. */
 struct container_info {
 	const char *oci_version, *id;
-	const char *status; /* creating created running paused stopped */
-	int64_t pid;        /* 0 when stopped */
+	const char *status;                            /* creating created running paused stopped */
+	int64_t pid;                                   /* 0 when stopped */
 	const char *bundle, *rootfs, *created, *owner; /* owner: a user name or number */
 	const struct oci_map *annotations;
 	size_t n_annotations;

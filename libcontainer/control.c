@@ -30,7 +30,7 @@ static void control_done(struct control *c)
 static int control_open(struct control *c, const struct container_host *h, const char *id,
 			enum store_lock lock, struct err *e)
 {
-	*c = (struct control){ .dir = store_open(h, id, lock, e) };
+	*c = (struct control){.dir = store_open(h, id, lock, e)};
 	if (c->dir < 0)
 		return c->dir;
 	if (store_load(c->dir, &c->arena, &c->state, e) < 0 ||
@@ -50,8 +50,8 @@ static int signal_init(const struct brig_state *s, int sig, struct err *e)
 	if (pidfd < 0 || process_start_time((pid_t)s->pid) != s->start_time)
 		return err_msg(e, ESRCH, "container not running");
 	if (sys_pidfd_send_signal(pidfd, sig) < 0)
-		return errno == ESRCH ? err_msg(e, ESRCH, "container not running") :
-					err_set(e, errno, "signal %d", sig);
+		return errno == ESRCH ? err_msg(e, ESRCH, "container not running")
+				      : err_set(e, errno, "signal %d", sig);
 	return 0;
 }
 
@@ -93,7 +93,8 @@ int container_pause(const struct container_host *h, const char *id, struct err *
 	if (r < 0)
 		return r;
 	if (c.status != STATUS_RUNNING && c.status != STATUS_CREATED)
-		r = err_msg(e, EINVAL, "container not running or created: %s", status_name(c.status));
+		r = err_msg(e, EINVAL, "container not running or created: %s",
+			    status_name(c.status));
 	else
 		r = cgroup_freeze(c.cgroup, true, e);
 	control_done(&c);

@@ -50,9 +50,9 @@ struct create {
 	struct arena *arena;
 	struct plan plan;
 	struct brig_state state;
-	int dir;	    /* state directory, locked */
+	int dir;            /* state directory, locked */
 	int console_socket; /* connected */
-	int listen;	    /* start socket */
+	int listen;         /* start socket */
 	int stub;
 	int sync; /* our end */
 	struct cgroup *cgroup;
@@ -160,7 +160,7 @@ static int connect_console(void *ctx, struct err *e)
 static int listen_for_start(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	own_fd int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
 	/* By descriptor: the state root may have a longer name than sun_path takes. */
@@ -461,31 +461,31 @@ static int tell_created(void *ctx, struct err *e)
 }
 
 static const struct step steps[] = {
-	{ "claim id",	      NULL,		  claim_id,	   release_id,	     .plain = true },
-	{ "console socket",   has_console_socket, connect_console, NULL,	     .plain = true },
-	{ "start socket",     waits_for_start,	  listen_for_start, NULL			   },
-	/* Before anything is made on the host: what delete --force goes by. */
-	{ "first state",      NULL,		  save_first_state, NULL			   },
-	{ "cgroup",	      NULL,		  make_cgroup,	   drop_cgroup			   },
-	/* Before the clone: the child inherits the descriptors. */
-	{ "open sources",     opens_sources,	  open_sources,	   close_sources,    .plain = true },
-	{ "open namespaces",  joins_namespaces,	  open_namespaces, close_namespaces, .plain = true },
-	{ "prepare stub",     NULL,		  prepare_stub,	   NULL				   },
-	{ "clone",	      NULL,		  clone_child,	   kill_child,	     .plain = true },
-	{ "id maps",	      maps_child,	  write_maps,	   NULL				   },
-	{ "attach to cgroup", attaches,		  attach,	   NULL				   },
-	{ "resctrl",	      has_resctrl,	  apply_resctrl,   drop_resctrl			   },
-	{ "network devices",  moves_devices,	  move_devices,	   NULL				   },
-	{ "tell placed",      wants_placed,	  tell_placed,	   NULL				   },
-	{ "save running",     NULL,		  save_running,	   NULL				   },
-	{ "pid file",	      wants_pid_file,	  write_pid_file,  NULL,	     .plain = true },
-	{ "pidfd socket",     wants_pidfd_socket, send_pidfd,	   NULL,	     .plain = true },
-	{ "await console",    wants_console_fd,	  await_console,   NULL,	     .plain = true },
-	{ "runtime hooks",    wants_runtime_hooks, runtime_hooks,  NULL,	     .plain = true },
-	{ "listener",	      has_listener,	  serve_listener,  NULL,	     .plain = true },
-	{ "await ready",      NULL,		  await_ready,	   NULL,	     .plain = true },
-	{ "save created",     waits_for_start,	  save_created,	   NULL				   },
-	{ "tell created",     waits_for_start,	  tell_created,	   NULL				   },
+	{"claim id",         NULL,                   claim_id,                        release_id,.plain = true},
+	{"console socket",                  has_console_socket,                         connect_console,                     NULL,.plain = true},
+	{"start socket",     waits_for_start,                           listen_for_start,                                             NULL                                            },
+ /* Before anything is made on the host: what delete --force goes by. */
+	{"first state",              NULL,				    save_first_state,           NULL},
+	{"cgroup",              NULL,				    make_cgroup,						  drop_cgroup										   },
+ /* Before the clone: the child inherits the descriptors. */
+	{"open sources",       opens_sources,                             open_sources,close_sources,.plain = true},
+	{"open namespaces",     joins_namespaces,              open_namespaces,                                                close_namespaces,																	 .plain = true},
+	{"prepare stub",   NULL,prepare_stub,NULL},
+	{"clone",            NULL,			   clone_child,											kill_child,																																  .plain = true},
+	{"id maps",   maps_child,write_maps,NULL},
+	{"attach to cgroup",          attaches,                    attach,						      NULL},
+	{"resctrl", has_resctrl,      apply_resctrl,            drop_resctrl},
+	{"network devices",          moves_devices,                     move_devices,                                  NULL},
+	{"tell placed",  wants_placed,  tell_placed, NULL},
+	{"save running",      NULL,               save_running,                                  NULL},
+	{"pid file",     wants_pid_file,                  write_pid_file,                       NULL,.plain = true},
+	{"pidfd socket",         wants_pidfd_socket,             send_pidfd,             NULL,.plain = true},
+	{"await console",                  wants_console_fd,                           await_console,                                NULL,.plain = true},
+	{"runtime hooks",     wants_runtime_hooks,                           runtime_hooks,                                            NULL,                         .plain = true},
+	{"listener",              has_listener,                       serve_listener,                       NULL,.plain = true},
+	{"await ready",     NULL,await_ready,NULL,.plain = true},
+	{"save created",waits_for_start,save_created,NULL},
+	{"tell created",      waits_for_start,                    tell_created,                                            NULL},
 };
 
 /* --- verbs -------------------------------------------------------------------------------- */
@@ -505,7 +505,7 @@ static void create_init(struct create *c, const struct container_host *h,
 		.pid = -1,
 		.pidfd = -1,
 		.master = -1,
-		.foreground = { .signals = -1, .tty = -1 },
+		.foreground = {.signals = -1, .tty = -1},
 	};
 }
 
@@ -527,7 +527,7 @@ static void create_done(struct create *c)
 /* The steps of both verbs up to READY (run) or CREATED (create). */
 static int make_container(struct create *c, bool run, struct err *e)
 {
-	struct plan_request req = { .host = c->host, .opts = c->opts, .run = run };
+	struct plan_request req = {.host = c->host, .opts = c->opts, .run = run};
 	int r = store_check_id(c->opts->id, e);
 
 	if (r == 0)
@@ -554,7 +554,7 @@ static int make_container(struct create *c, bool run, struct err *e)
 int container_create(const struct container_host *h, const struct container_create_opts *o,
 		     struct err *e)
 {
-	own_arena struct arena a = { 0 };
+	own_arena struct arena a = {0};
 	struct create c;
 
 	create_init(&c, h, o, &a);
@@ -625,7 +625,7 @@ static int run_container(struct create *c, int *code, struct err *e)
 int container_run(const struct container_host *h, const struct container_create_opts *o, int *code,
 		  struct err *e)
 {
-	own_arena struct arena a = { 0 };
+	own_arena struct arena a = {0};
 	struct create c;
 	int r = 0;
 

@@ -50,7 +50,7 @@ static int kill_init(const struct brig_state *s, struct err *e)
 		return 0;
 	if (sys_pidfd_send_signal(pidfd, SIGKILL) < 0 && errno != ESRCH)
 		return err_set(e, errno, "kill process %d", (int)pid);
-	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
 	if (poll(&p, 1, KILL_WAIT_MS) == 0)
 		return err_msg(e, EBUSY, "process %d does not end", (int)pid);
 	return 0;
@@ -87,7 +87,7 @@ static void run_poststop(struct arena *a, int dir, const struct brig_state *s)
 int container_destroy(const struct container_host *h, int dir, const struct brig_state *s,
 		      struct err *e)
 {
-	own_arena struct arena a = { 0 };
+	own_arena struct arena a = {0};
 	struct err later;
 	int r = kill_init(s, e);
 
@@ -106,7 +106,7 @@ int container_destroy(const struct container_host *h, int dir, const struct brig
 /* Before waiting for the lock: whoever holds it is waiting for a process of the container. */
 static void kill_first(const struct container_host *h, const char *id)
 {
-	own_arena struct arena a = { 0 };
+	own_arena struct arena a = {0};
 	struct err ignored;
 	struct brig_state s;
 	struct cgroup *cg = NULL;
@@ -132,7 +132,7 @@ static int remove_half_made(const struct container_host *h, const char *id, bool
 
 int container_delete(const struct container_host *h, const char *id, bool force, struct err *e)
 {
-	own_arena struct arena a = { 0 };
+	own_arena struct arena a = {0};
 	struct brig_state s;
 	struct cgroup *cg = NULL;
 
@@ -150,8 +150,9 @@ int container_delete(const struct container_host *h, const char *id, bool force,
 
 		cgroup_close(cg);
 		if (st != STATUS_STOPPED && st != STATUS_CREATED)
-			return err_msg(e, EBUSY, "cannot delete container %s that is not stopped: %s",
-				       id, status_name(st));
+			return err_msg(e, EBUSY,
+				       "cannot delete container %s that is not stopped: %s", id,
+				       status_name(st));
 	}
 	return container_destroy(h, dir, &s, e);
 }

@@ -61,7 +61,7 @@ static int64_t clock_ms(void)
 
 static int emit_stats(const struct watch *w)
 {
-	own_arena struct arena a = { 0 };
+	own_arena struct arena a = {0};
 	struct err gone;
 	char *json;
 
@@ -85,8 +85,8 @@ static void watch_until_end(struct watch *w)
 
 	for (;;) {
 		struct pollfd p[] = {
-			{ .fd = w->pidfd,	  .events = POLLIN },
-			{ .fd = w->oom.fd, .events = POLLIN },
+			{.fd = w->pidfd,  .events = POLLIN},
+			{.fd = w->oom.fd, .events = POLLIN},
 		};
 		int64_t left = next - clock_ms();
 		int n = poll(p, LEN(p), left > 0 ? (int)left : 0);
@@ -108,10 +108,10 @@ int container_events(const struct container_host *h, const char *id, uint64_t in
 		     int (*emit)(void *ctx, const char *type, const char *json), void *ctx,
 		     struct err *e)
 {
-	own_arena struct arena a = { 0 };
+	own_arena struct arena a = {0};
 	struct brig_state s;
 	struct cgroup *cg;
-	struct watch w = { .interval_ms = interval_ms, .emit = emit, .ctx = ctx };
+	struct watch w = {.interval_ms = interval_ms, .emit = emit, .ctx = ctx};
 	struct err no_oom;
 	int r = open_cgroup(h, id, &a, &s, &cg, e);
 

@@ -20,7 +20,6 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "container.h"
-#include "guard/bpfcheck.h"
 #include "join.h"
 #include "plan.h"
 #include "process.h"
@@ -46,7 +45,7 @@ struct exec {
 	struct seccomp_program seccomp;
 	bool privileged, staged, attach, in_userns;
 	uint64_t enter; /* CLONE_NEW... */
-	int target;	/* pidfd of init */
+	int target;     /* pidfd of init */
 	int console_socket, stub, sync, pidfd, master;
 	pid_t pid;
 	struct join join;
@@ -76,7 +75,8 @@ static int load(struct exec *x, struct err *e)
 	case STATUS_PAUSED:
 		if (!x->opts->ignore_paused)
 			return err_msg(e, EBUSY,
-				       "cannot exec in a paused container (use --ignore-paused to override)");
+				       "cannot exec in a paused container (use --ignore-paused to "
+				       "override)");
 		break;
 	case STATUS_CREATED:
 	case STATUS_RUNNING:
@@ -99,13 +99,14 @@ static int read_process_file(struct exec *x, struct err *e)
 	char *text;
 	size_t len;
 	const char *path = x->opts->process_file;
-	int r = str_eq(path, "-") ?
-			file_read_fd(x->arena, 0, "standard input", OCI_MAX_BYTES, &text, &len, e) :
-			file_read(x->arena, AT_FDCWD, path, OCI_MAX_BYTES, &text, &len, e);
+	int r = str_eq(path, "-")
+			? file_read_fd(x->arena, 0, "standard input", OCI_MAX_BYTES, &text, &len, e)
+			: file_read(x->arena, AT_FDCWD, path, OCI_MAX_BYTES, &text, &len, e);
 
 	if (r < 0)
 		return r;
-	return oci_process_parse(x->arena, text, len, &x->spec, e) < 0 ? err_wrap(e, "%s", path) : 0;
+	return oci_process_parse(x->arena, text, len, &x->spec, e) < 0 ? err_wrap(e, "%s", path)
+								       : 0;
 }
 
 static const char *const *append(struct arena *a, const char *const *list, size_t n,
@@ -177,8 +178,9 @@ static int check_terminal(const struct exec *x, struct err *e)
 	const struct container_exec_opts *o = x->opts;
 
 	if (x->spec.terminal && o->detach && !o->console_socket)
-		return err_msg(e, EINVAL,
-			       "cannot allocate tty if runc will detach without setting console socket");
+		return err_msg(
+			e, EINVAL,
+			"cannot allocate tty if runc will detach without setting console socket");
 	if (o->console_socket && !(x->spec.terminal && o->detach))
 		return err_msg(e, EINVAL,
 			       "cannot use console socket if runc will not detach or allocate tty");
@@ -348,8 +350,8 @@ static int attach(void *ctx, struct err *e)
 
 	while (x->opts->cgroups && x->opts->cgroups[n])
 		n++;
-	return n ? cgroup_attach_sub(x->cgroup, x->opts->cgroups, n, x->pid, e) :
-		   cgroup_attach(x->cgroup, x->pid, e);
+	return n ? cgroup_attach_sub(x->cgroup, x->opts->cgroups, n, x->pid, e)
+		 : cgroup_attach(x->cgroup, x->pid, e);
 }
 
 static int write_pid_file(void *ctx, struct err *e)
@@ -372,8 +374,9 @@ static int await_console(void *ctx, struct err *e)
 	struct exec *x = ctx;
 	int r = sync_expect_fd(x->sync, SYNC_CONSOLE, &x->master, e);
 
-	return r < 0 ? r :
-		       foreground_console(&x->foreground, x->master, x->spec.console_size != NULL, e);
+	return r < 0 ? r
+		     : foreground_console(&x->foreground, x->master, x->spec.console_size != NULL,
+					  e);
 }
 
 static int serve_listener(void *ctx, struct err *e)
@@ -407,17 +410,17 @@ static int await_exec(void *ctx, struct err *e)
 }
 
 static const struct step steps[] = {
-	{ "console socket", has_console_socket, connect_console, NULL,	     .plain = true },
-	{ "cpu affinity",   has_affinity,	affinity,	 NULL			   },
-	{ "prepare stub",   NULL,		prepare_stub,	 NULL			   },
-	{ "clone",	    NULL,		clone_child,	 kill_child, .plain = true },
-	{ "attach to cgroup", attaches,		attach,		 NULL,	     .plain = true },
-	{ "pid file",	    wants_pid_file,	write_pid_file,	 NULL,	     .plain = true },
-	{ "pidfd socket",   wants_pidfd_socket, send_pidfd,	 NULL,	     .plain = true },
-	{ "tell placed",    wants_placed,	tell_placed,	 NULL			   },
-	{ "await console",  wants_console_fd,	await_console,	 NULL,	     .plain = true },
-	{ "listener",	    has_listener,	serve_listener,	 NULL,	     .plain = true },
-	{ "await exec",	    NULL,		await_exec,	 NULL,	     .plain = true },
+	{"console socket",   has_console_socket, connect_console, NULL,       STEP_PLAIN},
+	{"cpu affinity",     has_affinity,       affinity,        NULL,       STEP_NAMED},
+	{"prepare stub",     NULL,               prepare_stub,    NULL,       STEP_NAMED},
+	{"clone",            NULL,               clone_child,     kill_child, STEP_PLAIN},
+	{"attach to cgroup", attaches,           attach,          NULL,       STEP_PLAIN},
+	{"pid file",         wants_pid_file,     write_pid_file,  NULL,       STEP_PLAIN},
+	{"pidfd socket",     wants_pidfd_socket, send_pidfd,      NULL,       STEP_PLAIN},
+	{"tell placed",      wants_placed,       tell_placed,     NULL,       STEP_NAMED},
+	{"await console",    wants_console_fd,   await_console,   NULL,       STEP_PLAIN},
+	{"listener",         has_listener,       serve_listener,  NULL,       STEP_PLAIN},
+	{"await exec",       NULL,               await_exec,      NULL,       STEP_PLAIN},
 };
 
 /* --- the verb ----------------------------------------------------------------------------- */
@@ -432,9 +435,8 @@ static void prepare_join(struct exec *x)
 		.arena = x->arena,
 		.id = x->state.id,
 		.seccomp_early = early,
-		.sealed_self = may_be_traced(x) ||
-			       (early && !bpf_allows_syscall(x->seccomp.insns, x->seccomp.n_insns,
-							     SYS_execveat)),
+		.sealed_self =
+			may_be_traced(x) || (early && !seccomp_allows(&x->seccomp, SYS_execveat)),
 		.new_keyring = true,
 		.await_placed = wants_placed(x),
 		.entered = x->staged,
@@ -482,7 +484,7 @@ static int exec_process(struct exec *x, int *code, struct err *e)
 int container_exec(const struct container_host *h, const struct container_exec_opts *o, int *code,
 		   struct err *e)
 {
-	own_arena struct arena a = { 0 };
+	own_arena struct arena a = {0};
 	struct exec x = {
 		.host = h,
 		.opts = o,
@@ -494,7 +496,7 @@ int container_exec(const struct container_host *h, const struct container_exec_o
 		.sync = -1,
 		.pidfd = -1,
 		.master = -1,
-		.foreground = { .signals = -1, .tty = -1 },
+		.foreground = {.signals = -1, .tty = -1},
 	};
 	int r = process_check_preserved(o->preserve_fds, e);
 

@@ -137,7 +137,8 @@ static int keyring(void *ctx, struct err *e)
 static int cgroup_namespace(void *ctx, struct err *e)
 {
 	(void)ctx;
-	/* After the move: the namespace's root is where the process is now (cgroup_namespaces(7)). */
+	/* After the move: the namespace's root is where the process is now (cgroup_namespaces(7)).
+	 */
 	if (unshare(CLONE_NEWCGROUP) < 0)
 		return err_set(e, errno, "unshare cgroup namespace");
 	return 0;
@@ -326,7 +327,7 @@ static void end_by_signal(int sig)
 
 static int await_start(void *ctx, struct err *e)
 {
-	static const int ending[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM };
+	static const int ending[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM};
 	struct child *c = ctx;
 
 	int r = sync_expect(c->in->sync, SYNC_CREATED, e);
@@ -380,32 +381,32 @@ static int execute(void *ctx, struct err *e)
  * - everything that needs a capability or the host's paths before user.
  */
 static const struct step steps[] = {
-	{ "session",		 NULL,		       begin,		       NULL },
-	{ "await placed",	 wants_placed,	       await_placed,	       NULL },
-	{ "harden",		 NULL,		       harden,		       NULL },
-	{ "keyring",		 wants_keyring,	       keyring,		       NULL },
-	{ "cgroup namespace",	 own_cgroup_ns,	       cgroup_namespace,       NULL },
-	{ "loopback",		 own_net_ns,	       loopback,	       NULL },
-	{ "host names",		 has_names,	       host_names,	       NULL },
-	{ "open procfs",	 wants_procfs,	       open_procfs,	       NULL },
-	{ "early attributes",	 wants_procfs,	       early_attributes,       NULL },
-	{ "become root",	 in_userns,	       become_root,	       NULL },
-	{ "late sysctls",	 wants_procfs,	       late_sysctls,	       NULL },
-	{ "open sources",	 opens_sources,	       open_sources,	       NULL },
-	{ "file system",	 NULL,		       build_fs,	       NULL },
-	{ "console",		 has_terminal,	       console,		       NULL },
-	{ "runtime hooks",	 wants_runtime_hooks,  runtime_hooks,	       NULL },
-	{ "createContainer hooks", has_create_container, create_container_hooks, NULL, .plain = true },
-	{ "enter root",		 NULL,		       enter_root,	       NULL },
-	{ "seal root",		 NULL,		       seal_root,	       NULL },
-	{ "privileged",		 NULL,		       privileged,	       NULL },
-	{ "early filter",	 NULL,		       early_filter,	       NULL },
-	{ "user",		 NULL,		       user,		       NULL },
-	{ "find program",	 NULL,		       find_program,	       NULL, .plain = true },
-	{ "ready",		 NULL,		       ready,		       NULL },
-	{ "await start",	 waits_for_start,      await_start,	       NULL },
-	{ "startContainer hooks",  has_start_container,  start_container_hooks,  NULL, .plain = true },
-	{ "execute",		 NULL,		       execute,		       NULL },
+	{"session",               NULL,                 begin,                  NULL, STEP_NAMED},
+	{"await placed",          wants_placed,         await_placed,           NULL, STEP_NAMED},
+	{"harden",                NULL,                 harden,                 NULL, STEP_NAMED},
+	{"keyring",               wants_keyring,        keyring,                NULL, STEP_NAMED},
+	{"cgroup namespace",      own_cgroup_ns,        cgroup_namespace,       NULL, STEP_NAMED},
+	{"loopback",              own_net_ns,           loopback,               NULL, STEP_NAMED},
+	{"host names",            has_names,            host_names,             NULL, STEP_NAMED},
+	{"open procfs",           wants_procfs,         open_procfs,            NULL, STEP_NAMED},
+	{"early attributes",      wants_procfs,         early_attributes,       NULL, STEP_NAMED},
+	{"become root",           in_userns,            become_root,            NULL, STEP_NAMED},
+	{"late sysctls",          wants_procfs,         late_sysctls,           NULL, STEP_NAMED},
+	{"open sources",          opens_sources,        open_sources,           NULL, STEP_NAMED},
+	{"file system",           NULL,                 build_fs,               NULL, STEP_NAMED},
+	{"console",               has_terminal,         console,                NULL, STEP_NAMED},
+	{"runtime hooks",         wants_runtime_hooks,  runtime_hooks,          NULL, STEP_NAMED},
+	{"createContainer hooks", has_create_container, create_container_hooks, NULL, STEP_PLAIN},
+	{"enter root",            NULL,                 enter_root,             NULL, STEP_NAMED},
+	{"seal root",             NULL,                 seal_root,              NULL, STEP_NAMED},
+	{"privileged",            NULL,                 privileged,             NULL, STEP_NAMED},
+	{"early filter",          NULL,                 early_filter,           NULL, STEP_NAMED},
+	{"user",		  NULL,                 user,                   NULL, STEP_NAMED},
+	{"find program",          NULL,                 find_program,           NULL, STEP_PLAIN},
+	{"ready",                 NULL,                 ready,                  NULL, STEP_NAMED},
+	{"await start",           waits_for_start,      await_start,            NULL, STEP_NAMED},
+	{"startContainer hooks",  has_start_container,  start_container_hooks,  NULL, STEP_PLAIN},
+	{"execute",               NULL,                 execute,                NULL, STEP_NAMED},
 };
 
 int init_main(void *ctx)
@@ -417,18 +418,19 @@ int init_main(void *ctx)
 		.plan = in->plan,
 		.fs = in->fs,
 		.conn = in->sync,
-		.process = {
-			.arena = in->arena,
-			.plan = &in->plan->process,
-			.seccomp = &in->plan->seccomp,
-			.seccomp_early = in->plan->seccomp_early,
-			.skip_stub = in->plan->sealed_self,
-			.root = -1,
-			.proc = -1,
-			.sync = in->sync,
-			.stub = in->stub,
-			.slave = -1,
-		},
+		.process =
+			{
+				  .arena = in->arena,
+				  .plan = &in->plan->process,
+				  .seccomp = &in->plan->seccomp,
+				  .seccomp_early = in->plan->seccomp_early,
+				  .skip_stub = in->plan->sealed_self,
+				  .root = -1,
+				  .proc = -1,
+				  .sync = in->sync,
+				  .stub = in->stub,
+				  .slave = -1,
+				  },
 	};
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);

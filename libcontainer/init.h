@@ -13,11 +13,11 @@
 struct init {
 	const struct plan *plan;
 	struct arena *arena;
-	struct fs *fs;		/* opened by the runtime, or NULL: opened here */
-	int sync;		/* our end of the pair */
-	int listen;		/* start socket; -1: run, which does not wait */
+	struct fs *fs; /* opened by the runtime, or NULL: opened here */
+	int sync;      /* our end of the pair */
+	int listen;    /* start socket; -1: run, which does not wait */
 	int stub;
-	int console_socket; /* connected; -1: none */
+	int console_socket;                  /* connected; -1: none */
 	const struct foreground *foreground; /* whose signal mask to undo; NULL: none */
 };
 

@@ -170,23 +170,23 @@ static int execute(void *ctx, struct err *e)
 }
 
 static const struct step steps[] = {
-	/* First: from its birth on it is seen by the container's processes. */
-	{ "harden",	      NULL,	     harden,	       NULL },
-	{ "session",	      NULL,	     begin,	       NULL },
-	{ "await placed",     awaits_placed, await_placed,     NULL, .plain = true },
-	/* Before the container's root is ours: its /proc is not to be trusted. */
-	{ "open procfs",      wants_procfs,  open_procfs,      NULL },
-	{ "early attributes", wants_procfs,  early_attributes, NULL },
-	{ "enter",	      enters,	     enter,	       NULL },
-	{ "open root",	      NULL,	     open_root,	       NULL },
-	{ "become root",      in_userns,     become_root,      NULL },
-	{ "keyring",	      wants_keyring, keyring,	       NULL },
-	{ "console",	      has_terminal,  console,	       NULL },
-	{ "privileged",	      NULL,	     privileged,       NULL, .plain = true },
-	{ "early filter",     NULL,	     early_filter,     NULL },
-	{ "user",	      NULL,	     user,	       NULL },
-	{ "find program",     NULL,	     find_program,     NULL, .plain = true },
-	{ "execute",	      NULL,	     execute,	       NULL, .plain = true },
+  /* First: from its birth on it is seen by the container's processes. */
+	{"harden",           NULL,          harden,           NULL, STEP_NAMED},
+	{"session",          NULL,          begin,            NULL, STEP_NAMED},
+	{"await placed",     awaits_placed, await_placed,     NULL, STEP_PLAIN},
+ /* Before the container's root is ours: its /proc is not to be trusted. */
+	{"open procfs",      wants_procfs,  open_procfs,      NULL, STEP_NAMED},
+	{"early attributes", wants_procfs,  early_attributes, NULL, STEP_NAMED},
+	{"enter",            enters,        enter,            NULL, STEP_NAMED},
+	{"open root",        NULL,          open_root,        NULL, STEP_NAMED},
+	{"become root",      in_userns,     become_root,      NULL, STEP_NAMED},
+	{"keyring",          wants_keyring, keyring,          NULL, STEP_NAMED},
+	{"console",          has_terminal,  console,          NULL, STEP_NAMED},
+	{"privileged",       NULL,          privileged,       NULL, STEP_PLAIN},
+	{"early filter",     NULL,          early_filter,     NULL, STEP_NAMED},
+	{"user",             NULL,          user,             NULL, STEP_NAMED},
+	{"find program",     NULL,          find_program,     NULL, STEP_PLAIN},
+	{"execute",          NULL,          execute,          NULL, STEP_PLAIN},
 };
 
 int join_main(void *ctx)
@@ -195,18 +195,19 @@ int join_main(void *ctx)
 	struct err e;
 	struct joiner c = {
 		.j = j,
-		.process = {
-			.arena = j->arena,
-			.plan = j->process,
-			.seccomp = j->seccomp,
-			.seccomp_early = j->seccomp_early,
-			.skip_stub = j->sealed_self,
-			.root = -1,
-			.proc = -1,
-			.sync = j->sync,
-			.stub = j->stub,
-			.slave = -1,
-		},
+		.process =
+			{
+				  .arena = j->arena,
+				  .plan = j->process,
+				  .seccomp = j->seccomp,
+				  .seccomp_early = j->seccomp_early,
+				  .skip_stub = j->sealed_self,
+				  .root = -1,
+				  .proc = -1,
+				  .sync = j->sync,
+				  .stub = j->stub,
+				  .slave = -1,
+				  },
 	};
 
 	if (j->foreground)

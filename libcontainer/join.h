@@ -21,10 +21,10 @@ struct join {
 	const char *id;
 	bool seccomp_early, sealed_self, new_keyring;
 	bool await_placed; /* the runtime moves it or writes its pid first */
-	bool entered;	   /* staged: the stage has done the setns */
+	bool entered;      /* staged: the stage has done the setns */
 	bool in_userns;
-	int target;	    /* pidfd of init */
-	uint64_t ns;	    /* CLONE_NEW... to enter */
+	int target;  /* pidfd of init */
+	uint64_t ns; /* CLONE_NEW... to enter */
 	int sync, stub;
 	int console_socket; /* connected; -1: the terminal goes to the runtime */
 	const char *console_socket_path;

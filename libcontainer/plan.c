@@ -12,13 +12,12 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "guard/bpfcheck.h"
 #include "run/spawn.h"
 
 bool plan_is_privileged(void)
 {
-	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct d[2] = { 0 };
+	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct d[2] = {0};
 
 	return syscall(SYS_capget, &h, d) == 0 && d[0].effective & 1U << CAP_SYS_ADMIN;
 }
@@ -35,7 +34,7 @@ static bool is_rootless(const struct container_host *h)
 	if (file_peek(AT_FDCWD, "/proc/self/uid_map", map, sizeof(map)) < 0)
 		return false;
 	const char *p = map;
-	uint64_t want[] = { 0, 0, 4294967295 };
+	uint64_t want[] = {0, 0, 4294967295};
 	for (size_t i = 0; i < 3; i++) {
 		char *end;
 
@@ -51,8 +50,8 @@ static bool is_rootless(const struct container_host *h)
 static int read_config(struct arena *a, const struct container_create_opts *o, struct plan *p,
 		       struct err *e)
 {
-	const char *path = o->config_path ? o->config_path :
-					    arena_printf(a, "%s/config.json", o->bundle);
+	const char *path =
+		o->config_path ? o->config_path : arena_printf(a, "%s/config.json", o->bundle);
 	char *text;
 
 	if (file_read(a, AT_FDCWD, path, OCI_MAX_BYTES, &text, &p->config_len, e) < 0) {
@@ -80,11 +79,11 @@ static void default_idmap(struct arena *a, struct plan *p)
 {
 	struct oci_id_mapping *m = arena_array(a, 2, sizeof(*m));
 
-	m[0] = (struct oci_id_mapping){ 0, p->privileged ? 0 : geteuid(),
-					p->privileged ? 4294967295U : 1 };
-	m[1] = (struct oci_id_mapping){ 0, p->privileged ? 0 : getegid(),
-					p->privileged ? 4294967295U : 1 };
-	p->idmap = (struct idmap){ .uids = &m[0], .gids = &m[1], .n_uids = 1, .n_gids = 1 };
+	m[0] = (struct oci_id_mapping){0, p->privileged ? 0 : geteuid(),
+				       p->privileged ? 4294967295U : 1};
+	m[1] = (struct oci_id_mapping){0, p->privileged ? 0 : getegid(),
+				       p->privileged ? 4294967295U : 1};
+	p->idmap = (struct idmap){.uids = &m[0], .gids = &m[1], .n_uids = 1, .n_gids = 1};
 }
 
 static int plan_namespaces(struct arena *a, struct plan *p, struct err *e)
@@ -98,16 +97,17 @@ static int plan_namespaces(struct arena *a, struct plan *p, struct err *e)
 		if (!((p->ns.make | p->ns.join) & CLONE_NEWUSER))
 			return err_msg(e, EINVAL,
 				       "linux: uidMappings and gidMappings need a user namespace");
-		p->idmap = (struct idmap){ l->uid_mappings, l->gid_mappings, l->n_uid_mappings,
-					   l->n_gid_mappings };
+		p->idmap = (struct idmap){l->uid_mappings, l->gid_mappings, l->n_uid_mappings,
+					  l->n_gid_mappings};
 	} else if (p->has_idmap) {
 		default_idmap(a, p);
 	}
 	if (p->has_idmap && idmap_check(&p->idmap, e) < 0)
 		return err_wrap(e, "linux");
 	if (!(p->ns.make & CLONE_NEWUSER) && !p->privileged && !(p->ns.join & CLONE_NEWUSER))
-		return err_msg(e, EPERM,
-			       "rootless container requires a user namespace (brig spec --rootless)");
+		return err_msg(
+			e, EPERM,
+			"rootless container requires a user namespace (brig spec --rootless)");
 	if (!((p->ns.make | p->ns.join) & CLONE_NEWNS))
 		return err_msg(e, EINVAL, "linux: namespaces: a mount namespace is required");
 	if (l && l->time_offsets && !(p->ns.make & 0x80 /* CLONE_NEWTIME */))
@@ -167,7 +167,8 @@ int plan_process_make(struct arena *a, const struct plan_process_request *req,
 		.cwd = s->cwd,
 		.terminal = s->terminal,
 		.no_new_privs = s->no_new_privileges,
-		.apparmor = s->apparmor_profile && *s->apparmor_profile ? s->apparmor_profile : NULL,
+		.apparmor =
+			s->apparmor_profile && *s->apparmor_profile ? s->apparmor_profile : NULL,
 		.selinux = s->selinux_label && *s->selinux_label ? s->selinux_label : NULL,
 		.preserve_fds = req->preserve_fds,
 	};
@@ -203,8 +204,9 @@ static int plan_process(struct arena *a, const struct plan_request *req, struct 
 		return err_msg(e, EINVAL, "process: user: gid: %u is not mapped",
 			       p->process.creds.gid);
 	if (p->process.terminal && detached && !o->console_socket)
-		return err_msg(e, EINVAL,
-			       "cannot allocate tty if runc will detach without setting console socket");
+		return err_msg(
+			e, EINVAL,
+			"cannot allocate tty if runc will detach without setting console socket");
 	if (o->console_socket && !(p->process.terminal && detached))
 		return err_msg(e, EINVAL,
 			       "cannot use console socket if runc will not detach or allocate tty");
@@ -215,7 +217,7 @@ static int plan_process(struct arena *a, const struct plan_request *req, struct 
 
 static bool allows_execveat(const struct seccomp_program *s)
 {
-	return !s->insns || bpf_allows_syscall(s->insns, s->n_insns, SYS_execveat);
+	return !s->insns || seccomp_allows(s, SYS_execveat);
 }
 
 static int plan_seccomp(struct arena *a, struct plan *p, struct err *e)
@@ -250,13 +252,14 @@ static int plan_cgroup(struct arena *a, const struct plan_request *req, struct p
 
 	for (size_t i = 0; r.own_namespace && i < p->config.n_mounts; i++) {
 		const struct oci_mount *m = &p->config.mounts[i];
-		bool rw = str_eq(m->destination, "/sys/fs/cgroup") && str_starts(m->type ? m->type : "", "cgroup");
+		bool rw = str_eq(m->destination, "/sys/fs/cgroup") &&
+			  str_starts(m->type ? m->type : "", "cgroup");
 
 		for (size_t j = 0; rw && j < m->n_options; j++)
 			rw = !str_eq(m->options[j], "ro") && !str_eq(m->options[j], "rro");
 		if (rw && p->has_idmap)
-			r.delegate = idmap_uid_to_host(&p->idmap, p->process.creds.uid,
-						       &r.delegate_uid);
+			r.delegate =
+				idmap_uid_to_host(&p->idmap, p->process.creds.uid, &r.delegate_uid);
 	}
 	if (cgroup_host_probe(a, &p->cgroup_host, e) < 0)
 		return -e->code;
@@ -315,14 +318,14 @@ int plan_make(struct arena *a, const struct plan_request *req, struct plan *p, s
 	if (read_config(a, o, p, e) < 0)
 		return -e->code;
 	const struct oci_linux *l = p->config.linux_;
-	if (plan_namespaces(a, p, e) < 0 ||
-	    plan_process(a, req, p, e) < 0 || plan_seccomp(a, p, e) < 0 ||
-	    plan_cgroup(a, req, p, e) < 0 ||
+	if (plan_namespaces(a, p, e) < 0 || plan_process(a, req, p, e) < 0 ||
+	    plan_seccomp(a, p, e) < 0 || plan_cgroup(a, req, p, e) < 0 ||
 	    resctrl_plan_make(a, p->id, l ? l->intel_rdt : NULL, &p->resctrl, e) < 0 ||
 	    plan_fs(a, p, e) < 0)
 		return -e->code;
-	p->sealed_self = is_seen_by_others(p) || (p->seccomp_early && !allows_execveat(&p->seccomp));
-	p->need_procfs = attrs_need_procfs(p->process.attrs) || p->process.apparmor ||
-			 p->process.selinux;
+	p->sealed_self =
+		is_seen_by_others(p) || (p->seccomp_early && !allows_execveat(&p->seccomp));
+	p->need_procfs =
+		attrs_need_procfs(p->process.attrs) || p->process.apparmor || p->process.selinux;
 	return 0;
 }

@@ -41,7 +41,7 @@ struct plan_process {
 struct plan {
 	const char *id, *bundle;
 	bool privileged; /* brig has CAP_SYS_ADMIN in its user namespace */
-	bool rootless;   /* not the host's root: what it may not do is no error where runc's is not */
+	bool rootless; /* not the host's root: what it may not do is no error where runc's is not */
 
 	const char *config_text; /* as read, for the state directory */
 	size_t config_len;
@@ -75,8 +75,8 @@ struct plan_request {
 	const struct container_create_opts *opts;
 	bool run;
 };
-int plan_make(struct arena *a, const struct plan_request *req, struct plan *out, struct err *e)
-	MUST_CHECK;
+int plan_make(struct arena *a, const struct plan_request *req, struct plan *out,
+	      struct err *e) MUST_CHECK;
 
 /*
  * The part of a plan that is about one process; linux_ is NULL for exec (no sysctls and the

@@ -147,8 +147,8 @@ static int search_path(struct process *p, const char *name, struct err *e)
 		dirs = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 	for (;;) {
 		size_t n = strcspn(dirs, ":");
-		const char *path = n ? arena_printf(p->arena, "%.*s/%s", (int)n, dirs, name) :
-				       arena_printf(p->arena, "./%s", name);
+		const char *path = n ? arena_printf(p->arena, "%.*s/%s", (int)n, dirs, name)
+				     : arena_printf(p->arena, "./%s", name);
 
 		if (can_execute(path) == 0) {
 			p->path = path;

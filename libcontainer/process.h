@@ -16,13 +16,13 @@ struct process {
 	const struct plan_process *plan;
 	const struct seccomp_program *seccomp;
 	bool seccomp_early;
-	bool skip_stub; /* brig runs from a sealed copy: execve directly */
-	int root;	/* O_PATH of the root directory */
-	int proc;       /* base/procfd.h handle, -1: none needed */
-	int sync;	/* for the listener */
-	int stub;       /* run/launch.h */
-	int slave;      /* pseudoterminal, -1: none */
-	const char *path;	 /* of the program, from process_find on */
+	bool skip_stub;         /* brig runs from a sealed copy: execve directly */
+	int root;               /* O_PATH of the root directory */
+	int proc;               /* base/procfd.h handle, -1: none needed */
+	int sync;               /* for the listener */
+	int stub;               /* run/launch.h */
+	int slave;              /* pseudoterminal, -1: none */
+	const char *path;       /* of the program, from process_find on */
 	const char *const *env; /* with HOME, from process_find on */
 	bool cwd_later;
 };
@@ -46,7 +46,8 @@ void process_close(struct process *p);
 /* Does not return on success; sync: where a failure is reported (sync_expect_exec). */
 int process_exec(struct process *p, int sync, struct err *e) MUST_CHECK;
 
-/* Closes descriptors that brig's caller left open: all from 3 + preserved on but keep (-1: none). */
+/* Closes descriptors that brig's caller left open: all from 3 + preserved on but keep (-1: none).
+ */
 void process_close_inherited(unsigned int preserved, int keep);
 /* preserve-fds: 3 .. 2+n must be what the caller passed. */
 int process_check_preserved(unsigned int n, struct err *e) MUST_CHECK;

@@ -68,13 +68,15 @@ int container_state(const struct container_host *h, const char *id, struct arena
 		return dir;
 	int r = load_info(a, dir, out, e);
 	if (r == -ENOENT)
-		return err_msg(e, ENOENT, "container %s has no state: its making was cut short", id);
+		return err_msg(e, ENOENT, "container %s has no state: its making was cut short",
+			       id);
 	return r;
 }
 
 static int by_id(const void *a, const void *b)
 {
-	return strcmp(((const struct container_info *)a)->id, ((const struct container_info *)b)->id);
+	return strcmp(((const struct container_info *)a)->id,
+		      ((const struct container_info *)b)->id);
 }
 
 static void add_info(struct arena *a, struct container_info **list, size_t *n, size_t *room,

@@ -38,7 +38,8 @@ int session_keyring(const char *id, struct err *e)
 
 int session_become_root(struct err *e)
 {
-	/* EINVAL: 0 is not mapped; the capabilities of the user namespace are there all the same. */
+	/* EINVAL: 0 is not mapped; the capabilities of the user namespace are there all the same.
+	 */
 	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0) {
 		if (errno == EINVAL)
 			return 0;

@@ -45,7 +45,7 @@ static int check_status(struct start *s, struct err *e)
 
 static int connect_to_init(struct start *s, struct err *e)
 {
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	own_fd int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
@@ -116,8 +116,8 @@ static int start(struct start *s, struct err *e)
 
 int container_start(const struct container_host *h, const char *id, struct err *e)
 {
-	own_arena struct arena a = { 0 };
-	struct start s = { .host = h, .id = id, .arena = &a };
+	own_arena struct arena a = {0};
+	struct start s = {.host = h, .id = id, .arena = &a};
 	char *text;
 	size_t len;
 

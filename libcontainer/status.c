@@ -11,7 +11,7 @@
 
 static const char *const names[] = {
 	[STATUS_CREATING] = "creating", [STATUS_CREATED] = "created", [STATUS_RUNNING] = "running",
-	[STATUS_PAUSED] = "paused",	[STATUS_STOPPED] = "stopped",
+	[STATUS_PAUSED] = "paused",     [STATUS_STOPPED] = "stopped",
 };
 
 const char *status_name(enum status s)
@@ -43,8 +43,8 @@ uint64_t process_start_time(pid_t pid)
 
 enum status status_of(int dir, const struct brig_state *s, const struct cgroup *cg)
 {
-	bool alive = s->pid > 0 && s->start_time &&
-		     process_start_time((pid_t)s->pid) == s->start_time;
+	bool alive =
+		s->pid > 0 && s->start_time && process_start_time((pid_t)s->pid) == s->start_time;
 
 	if (str_eq(s->status, "creating"))
 		return store_is_locked(dir) ? STATUS_CREATING : STATUS_STOPPED;

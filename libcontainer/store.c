@@ -75,15 +75,15 @@ static int gone(const char *id, struct err *e)
 
 static int wait_for_lock(int dir, const char *id, struct err *e)
 {
-	const struct timespec pause = { .tv_nsec = 2000000 };
+	const struct timespec pause = {.tv_nsec = 2000000};
 	struct stat st;
 
 	for (int ms = 0; flock(dir, LOCK_EX | LOCK_NB) < 0; ms += 2) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return err_set(e, errno, "lock container %s", id);
 		if (ms >= LOCK_WAIT_MS)
-			return err_msg(e, EBUSY, "container %s is busy: another command works on it",
-				       id);
+			return err_msg(e, EBUSY,
+				       "container %s is busy: another command works on it", id);
 		nanosleep(&pause, NULL);
 	}
 	if (fstat(dir, &st) < 0 || st.st_nlink == 0)
@@ -91,8 +91,7 @@ static int wait_for_lock(int dir, const char *id, struct err *e)
 	return 0;
 }
 
-int store_open(const struct container_host *h, const char *id, enum store_lock lock,
-	       struct err *e)
+int store_open(const struct container_host *h, const char *id, enum store_lock lock, struct err *e)
 {
 	int r = store_check_id(id, e);
 
@@ -126,7 +125,7 @@ bool store_is_locked(int dir)
 
 int store_save(int dir, const struct brig_state *s, struct err *e)
 {
-	own_arena struct arena a = { 0 };
+	own_arena struct arena a = {0};
 	size_t len;
 	const char *text = state_print(&a, s, &len);
 

@@ -143,8 +143,6 @@ static int update(struct command *c, struct err *e)
 	struct oci_resources res = {0};
 	int r;
 
-	if ((o->l3_cache_schema && *o->l3_cache_schema) || (o->mem_bw_schema && *o->mem_bw_schema))
-		return err_msg(e, ENOTSUP, "Intel RDT: schemas cannot be updated in this version");
 	if (o->kernel_memory && *o->kernel_memory)
 		log_warn("Setting --kernel-memory is ignored and will be removed");
 	if (o->kernel_memory_tcp && *o->kernel_memory_tcp)
@@ -158,7 +156,12 @@ static int update(struct command *c, struct err *e)
 	merge_cpu(c->arena, &o->cpu, &res);
 	merge_others(c->arena, o, &res);
 	unlimited_swap(c->arena, &res);
-	return container_update(&c->host, c->args[0], &res, c->arena, e);
+	struct oci_intel_rdt rdt = {
+		.l3_cache_schema = o->l3_cache_schema && *o->l3_cache_schema ? o->l3_cache_schema : NULL,
+		.mem_bw_schema = o->mem_bw_schema && *o->mem_bw_schema ? o->mem_bw_schema : NULL,
+	};
+	return container_update(&c->host, c->args[0], &res,
+				rdt.l3_cache_schema || rdt.mem_bw_schema ? &rdt : NULL, c->arena, e);
 }
 
 const struct verb verb_update = {

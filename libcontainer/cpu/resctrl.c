@@ -40,8 +40,8 @@ static int check_lines(const struct oci_intel_rdt *s, struct err *e)
 		return err_msg(e, EINVAL, "linux: intelRdt: memBwSchema: not one line MB:...");
 	for (size_t i = 0; i < s->n_schemata; i++)
 		if (strchr(s->schemata[i], '\n'))
-			return err_msg(e, EINVAL, "linux: intelRdt: schemata[%zu]: more than one line",
-				       i);
+			return err_msg(e, EINVAL,
+				       "linux: intelRdt: schemata[%zu]: more than one line", i);
 	return 0;
 }
 
@@ -53,21 +53,22 @@ static bool has_schemata(const struct oci_intel_rdt *s)
 int resctrl_plan_make(struct arena *a, const char *id, const struct oci_intel_rdt *s,
 		      struct resctrl_plan *out, struct err *e)
 {
-	*out = (struct resctrl_plan){ .spec = s };
+	*out = (struct resctrl_plan){.spec = s};
 	if (!s)
 		return 0;
 	if (!resctrl_is_mounted())
 		return err_msg(e, ENODEV,
 			       "linux: intelRdt: no resctrl file system is mounted on " ROOT);
 	if (s->clos_id && !str_eq(s->clos_id, "/") && !is_name(s->clos_id))
-		return err_msg(e, EINVAL, "linux: intelRdt: closID: \"%s\" is not a name", s->clos_id);
+		return err_msg(e, EINVAL, "linux: intelRdt: closID: \"%s\" is not a name",
+			       s->clos_id);
 	if (check_lines(s, e) < 0)
 		return -e->code;
 	out->own = !s->clos_id;
 	out->may_make = out->own || has_schemata(s);
-	out->group = str_eq(s->clos_id, "/") ?
-			     ROOT :
-			     arena_printf(a, ROOT "/%s", s->clos_id ? s->clos_id : id);
+	out->group = str_eq(s->clos_id, "/")
+			     ? ROOT
+			     : arena_printf(a, ROOT "/%s", s->clos_id ? s->clos_id : id);
 	if (s->enable_monitoring)
 		out->monitor = arena_printf(a, "%s/mon_groups/%s", out->group, id);
 	return 0;
@@ -76,7 +77,7 @@ int resctrl_plan_make(struct arena *a, const char *id, const struct oci_intel_rd
 /* One write for each line: the kernel reports an error for the first bad one of a write. */
 static int write_schemata(int dir, const struct oci_intel_rdt *s, struct err *e)
 {
-	const char *two[] = { s->l3_cache_schema, s->mem_bw_schema };
+	const char *two[] = {s->l3_cache_schema, s->mem_bw_schema};
 	char line[4096];
 
 	for (size_t i = 0; i < LEN(two) + s->n_schemata; i++) {
@@ -95,7 +96,7 @@ static int write_schemata(int dir, const struct oci_intel_rdt *s, struct err *e)
 /* Each line asked for must be among those that an existing class has. */
 static int compare_schemata(int dir, const struct oci_intel_rdt *s, struct err *e)
 {
-	const char *two[] = { s->l3_cache_schema, s->mem_bw_schema };
+	const char *two[] = {s->l3_cache_schema, s->mem_bw_schema};
 	char have[16384];
 
 	if (file_peek(dir, "schemata", have, sizeof(have)) < 0)
@@ -104,8 +105,9 @@ static int compare_schemata(int dir, const struct oci_intel_rdt *s, struct err *
 		const char *text = i < LEN(two) ? two[i] : s->schemata[i - LEN(two)];
 
 		if (text && !strstr(have, text))
-			return err_msg(e, EINVAL,
-				       "linux: intelRdt: closID: the class exists with other schemata");
+			return err_msg(
+				e, EINVAL,
+				"linux: intelRdt: closID: the class exists with other schemata");
 	}
 	return 0;
 }

@@ -17,7 +17,7 @@ struct resctrl_plan {
 	const char *group;   /* directory of the class; NULL: intelRdt is not asked for */
 	const char *monitor; /* mon_groups directory to make, NULL: none */
 	bool may_make;       /* the class is made when it is missing */
-	bool own;	    /* named after the container: removed with it */
+	bool own;            /* named after the container: removed with it */
 };
 
 /* Refuses when no resctrl is mounted, with that as the reason. */

@@ -13,7 +13,7 @@
 
 int pidfile_write(const char *path, pid_t pid, struct err *e)
 {
-	own_arena struct arena a = { 0 };
+	own_arena struct arena a = {0};
 	const char *slash = strrchr(path, '/');
 	const char *name = slash ? slash + 1 : path;
 	const char *dir = slash ? arena_strndup(&a, path, (size_t)(slash - path) + 1) : ".";

@@ -59,7 +59,8 @@ static int clone_child(const struct spawn *s, uint64_t flags, uint64_t extra, pi
 		       int *pidfd, struct err *e)
 {
 	struct clone_args args = {
-		.flags = (flags & ~(uint64_t)(CLONE_NEWTIME | CLONE_NEWCGROUP)) | extra | CLONE_PIDFD,
+		.flags = (flags & ~(uint64_t)(CLONE_NEWTIME | CLONE_NEWCGROUP)) | extra |
+			 CLONE_PIDFD,
 		.pidfd = (uint64_t)(uintptr_t)pidfd,
 		/* CLONE_PARENT: the child's exit signal is the stage's own (clone(2)). */
 		.exit_signal = extra & CLONE_PARENT ? 0 : SIGCHLD,
@@ -95,12 +96,12 @@ static int remember(struct way_back *back, uint64_t flag, struct err *e)
 		uint64_t flag;
 		const char *path;
 	} own[] = {
-		{ CLONE_NEWPID,	"/proc/self/ns/pid"    },
-		{ CLONE_NEWTIME,   "/proc/self/ns/time"	  },
-		{ CLONE_NEWNET,	"/proc/self/ns/net"    },
-		{ CLONE_NEWIPC,	"/proc/self/ns/ipc"    },
-		{ CLONE_NEWUTS,	"/proc/self/ns/uts"    },
-		{ CLONE_NEWCGROUP, "/proc/self/ns/cgroup" },
+		{CLONE_NEWPID,    "/proc/self/ns/pid"   },
+                {CLONE_NEWTIME,   "/proc/self/ns/time"  },
+		{CLONE_NEWNET,    "/proc/self/ns/net"   },
+                {CLONE_NEWIPC,    "/proc/self/ns/ipc"   },
+		{CLONE_NEWUTS,    "/proc/self/ns/uts"   },
+                {CLONE_NEWCGROUP, "/proc/self/ns/cgroup"},
 	};
 
 	for (size_t i = 0; i < LEN(own); i++) {
@@ -158,7 +159,7 @@ static int enter_for_child(const struct spawn *s, struct way_back *back, struct 
 
 static int spawn_direct(const struct spawn *s, pid_t *pid, int *pidfd, struct err *e)
 {
-	struct way_back back = { 0 };
+	struct way_back back = {0};
 	int r = enter_for_child(s, &back, e);
 
 	if (r == 0)
@@ -171,7 +172,7 @@ static int spawn_direct(const struct spawn *s, pid_t *pid, int *pidfd, struct er
 
 static int stage_join(const struct spawn *s, struct err *e)
 {
-	bool again[NS_TYPES] = { false };
+	bool again[NS_TYPES] = {false};
 	const struct ns_join *user = NULL;
 
 	/* What the host owns must be joined before its rights are given up, what belongs to the
@@ -224,7 +225,8 @@ static int stage(const struct spawn *s, struct err *e)
 	if (r == 0)
 		r = make_time_ns(s, e);
 	if (r == 0)
-		r = clone_child(s, s->make & ~(uint64_t)CLONE_NEWUSER, CLONE_PARENT, &pid, &pidfd, e);
+		r = clone_child(s, s->make & ~(uint64_t)CLONE_NEWUSER, CLONE_PARENT, &pid, &pidfd,
+				e);
 	return r < 0 ? r : sync_send_pid(s->sync, pid, e);
 }
 
