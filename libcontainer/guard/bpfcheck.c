@@ -1,7 +1,6 @@
 #include "guard/bpfcheck.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 
 /* What seccomp_check_filter() of the kernel lets through; all else is EINVAL there. */
@@ -273,4 +272,71 @@ uint32_t bpf_run(const struct sock_filter *insns, size_t n, const struct seccomp
 		}
 	}
 	return SECCOMP_RET_KILL_THREAD; /* not reached by a validated program */
+}
+
+/* What is known of the accumulator where an instruction is reached. */
+struct place {
+	bool reached, known;
+	uint32_t a;
+};
+
+static void reach(struct place *p, bool known, uint32_t a)
+{
+	p->known = known && (!p->reached || (p->known && p->a == a));
+	p->a = a;
+	p->reached = true;
+}
+
+/* The accumulator behind one instruction that is no jump. */
+static bool follow(const struct sock_filter *f, struct place *p, uint32_t arch, uint32_t nr)
+{
+	struct machine m = {.a = p->a};
+
+	if (f->code == (BPF_LD | BPF_W | BPF_ABS)) {
+		p->a = f->k == offsetof(struct seccomp_data, nr) ? nr : arch;
+		return f->k <= offsetof(struct seccomp_data, arch);
+	}
+	if (BPF_CLASS(f->code) == BPF_ALU && BPF_SRC(f->code) == BPF_K && p->known) {
+		bool ok = alu(&m, BPF_OP(f->code), f->k);
+
+		p->a = m.a;
+		return ok;
+	}
+	return false;
+}
+
+bool bpf_always_allows(const struct sock_filter *insns, size_t n, uint32_t arch, uint32_t nr)
+{
+	struct place at[BPF_MAXINSNS] = {
+		{.reached = true, .known = true}
+        };
+
+	for (size_t i = 0; i < n; i++) {
+		const struct sock_filter *f = &insns[i];
+		struct place p = at[i];
+
+		if (!p.reached)
+			continue;
+		if (BPF_CLASS(f->code) == BPF_RET) {
+			uint32_t ret = f->k & SECCOMP_RET_ACTION_FULL;
+
+			if (BPF_RVAL(f->code) == BPF_A ||
+			    (ret != SECCOMP_RET_ALLOW && ret != SECCOMP_RET_LOG))
+				return false;
+		} else if (f->code == (BPF_JMP | BPF_JA)) {
+			reach(&at[i + 1 + f->k], p.known, p.a);
+		} else if (BPF_CLASS(f->code) == BPF_JMP) {
+			bool sure = p.known && BPF_SRC(f->code) == BPF_K;
+			bool yes = sure && jump_taken(BPF_OP(f->code), p.a, f->k);
+
+			if (!sure || yes)
+				reach(&at[i + 1 + f->jt], p.known, p.a);
+			if (!sure || !yes)
+				reach(&at[i + 1 + f->jf], p.known, p.a);
+		} else {
+			p.known = follow(f, &p, arch, nr);
+			reach(&at[i + 1], p.known, p.a);
+		}
+	}
+	return true;
 }

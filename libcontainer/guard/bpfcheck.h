@@ -3,6 +3,7 @@
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,5 +19,12 @@ int bpf_validate(const struct sock_filter *insns, size_t n, struct err *e) MUST_
 
 /* The SECCOMP_RET_ value of a program that bpf_validate took. */
 uint32_t bpf_run(const struct sock_filter *insns, size_t n, const struct seccomp_data *data);
+
+/*
+ * Whether a program that bpf_validate took answers ALLOW or LOG to this number for whatever
+ * arguments.  A "no" may be wrong (it follows both ways of a test that depends on them), a "yes"
+ * is not.
+ */
+bool bpf_always_allows(const struct sock_filter *insns, size_t n, uint32_t arch, uint32_t nr);
 
 #endif

@@ -14,9 +14,9 @@
 /* linux.seccomp compiled ahead: what seccomp(2) is given, and what becomes of its listener. */
 struct seccomp_program {
 	struct sock_filter *insns; /* NULL: no filter */
-	size_t n_insns;		   /* at most BPF_MAXINSNS (4096) */
-	uint32_t flags;		   /* SECCOMP_FILTER_FLAG_..., NEW_LISTENER included if notify */
-	bool notify;		   /* some rule is SCMP_ACT_NOTIFY */
+	size_t n_insns;            /* at most BPF_MAXINSNS (4096) */
+	uint32_t flags;            /* SECCOMP_FILTER_FLAG_..., NEW_LISTENER included if notify */
+	bool notify;               /* some rule is SCMP_ACT_NOTIFY */
 	const char *listener_path, *listener_metadata;
 };
 
@@ -43,27 +43,32 @@ struct seccomp_program {
 int seccomp_compile(struct arena *a, const struct oci_seccomp *s, struct seccomp_program *out,
 		    struct err *e) MUST_CHECK;
 
+/* Whether a call with that number gets through whatever its arguments are (true without a filter).
+ */
+bool seccomp_allows(const struct seccomp_program *p, long nr);
+
 /*
  * Puts the program on this thread, which has no_new_privs or CAP_SYS_ADMIN; *listener gets the
- * notification descriptor (close-on-exec) or -1.  No program: nothing happens.  Not called
- * seccomp_load because libseccomp has a function of that name.
+ * notification descriptor (close-on-exec) or -1.  No program: nothing happens.  The symbol has
+ * another name because libseccomp.a has a seccomp_load() too.
  */
-int seccomp_install(const struct seccomp_program *p, int *listener, struct err *e) MUST_CHECK;
+int seccomp_load(const struct seccomp_program *p, int *listener,
+		 struct err *e) __asm__("brig_seccomp_load") MUST_CHECK;
 
 /*
  * Connects to listenerPath and hands over the descriptor with the container process state
  * (config-linux.md): state_json is the OCI state, pid the process's own pid.
  * "failed to connect with seccomp agent" when nobody answers.
  */
-int seccomp_send_listener(struct arena *a, const struct seccomp_program *p, int listener,
-			  pid_t pid, const char *state_json, struct err *e) MUST_CHECK;
+int seccomp_send_listener(struct arena *a, const struct seccomp_program *p, int listener, pid_t pid,
+			  const char *state_json, struct err *e) MUST_CHECK;
 
 /*
  * To and from the state directory, so that exec loads the very same program.  A file that is
  * not exactly as long as its counts say, or whose program the kernel would not take, is refused.
  */
-int seccomp_save(const struct seccomp_program *p, int dirfd, const char *name, struct err *e)
-	MUST_CHECK;
+int seccomp_save(const struct seccomp_program *p, int dirfd, const char *name,
+		 struct err *e) MUST_CHECK;
 int seccomp_restore(struct arena *a, int dirfd, const char *name, struct seccomp_program *out,
 		    struct err *e) MUST_CHECK; /* no file: an empty program */
 /* The same from memory, for the fuzzer. */
@@ -71,10 +76,10 @@ int seccomp_restore_bytes(struct arena *a, const void *data, size_t len,
 			  struct seccomp_program *out, struct err *e) MUST_CHECK;
 
 /* Words for `features`, NULL-terminated, sorted. */
-const char *const *seccomp_action_names(struct arena *a);
-const char *const *seccomp_operator_names(struct arena *a);
-const char *const *seccomp_arch_names(struct arena *a);
-const char *const *seccomp_flag_names(struct arena *a);		  /* known */
+const char *const *seccomp_action_names(void);
+const char *const *seccomp_operator_names(void);
+const char *const *seccomp_arch_names(void);
+const char *const *seccomp_flag_names(void);                      /* known */
 const char *const *seccomp_supported_flag_names(struct arena *a); /* on this kernel, probed */
 
 #endif

@@ -103,6 +103,11 @@ const struct word *seccomp_words(enum seccomp_vocabulary which)
 	return tables[which];
 }
 
+uint32_t seccomp_native_arch(void)
+{
+	return machine_arches[0].audit;
+}
+
 /*
  * i386 has socket and System V calls behind socketcall(2) and ipc(2), which libseccomp names by
  * numbers below -100; since 4.3 and 5.1 most have a number of their own too.

@@ -64,6 +64,9 @@ const struct word *seccomp_words(enum seccomp_vocabulary which);
 int seccomp_policy_make(struct arena *a, const struct oci_seccomp *s, struct seccomp_policy *out,
 			struct err *e) MUST_CHECK;
 
+/* The native architecture's AUDIT_ARCH_ value. */
+uint32_t seccomp_native_arch(void);
+
 /* Where x32 numbers begin (asm/unistd.h); they share x86-64's audit value. */
 #define X32_BIT UINT32_C(0x40000000)
 
