@@ -117,6 +117,7 @@ LINK = $(CC) $(CFLAGS) $(FLAVOUR_LDFLAGS) $(LDFLAGS)
 
 # --- Sources ----------------------------------------------------------------------------
 
+comma := ,
 STUB_SRC := $(wildcard libcontainer/run/stub/stub.c)
 LIB_SRC := $(filter-out libcontainer/run/stub/%,\
 	$(sort $(shell find libcontainer specs -name '*.c' 2>/dev/null)))
@@ -178,7 +179,6 @@ $(BIN)/brig-systemd: $(SYSTEMD_OBJ) $(LIB) $(B)/flags
 # --- The stub: a freestanding program inside the library ---------------------------------
 
 # It runs before anything is set up for C, so no sanitizer, no stack protector, no libc.
-comma := ,
 STUB := $(B)/stub.elf
 STUB_LDS := $(wildcard libcontainer/run/stub/stub.ld)
 # Its entry points are named by assembler only, so they have no prototype.

@@ -260,7 +260,7 @@ static int prepare_stub(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
 
-	c->stub = launch_prepare(e);
+	c->stub = exec_image_prepare(e);
 	return c->stub < 0 ? c->stub : 0;
 }
 
@@ -461,31 +461,29 @@ static int tell_created(void *ctx, struct err *e)
 }
 
 static const struct step steps[] = {
-	{"claim id",         NULL,                   claim_id,                        release_id,.plain = true},
-	{"console socket",                  has_console_socket,                         connect_console,                     NULL,.plain = true},
-	{"start socket",     waits_for_start,                           listen_for_start,                                             NULL                                            },
- /* Before anything is made on the host: what delete --force goes by. */
-	{"first state",              NULL,				    save_first_state,           NULL},
-	{"cgroup",              NULL,				    make_cgroup,						  drop_cgroup										   },
- /* Before the clone: the child inherits the descriptors. */
-	{"open sources",       opens_sources,                             open_sources,close_sources,.plain = true},
-	{"open namespaces",     joins_namespaces,              open_namespaces,                                                close_namespaces,																	 .plain = true},
-	{"prepare stub",   NULL,prepare_stub,NULL},
-	{"clone",            NULL,			   clone_child,											kill_child,																																  .plain = true},
-	{"id maps",   maps_child,write_maps,NULL},
-	{"attach to cgroup",          attaches,                    attach,						      NULL},
-	{"resctrl", has_resctrl,      apply_resctrl,            drop_resctrl},
-	{"network devices",          moves_devices,                     move_devices,                                  NULL},
-	{"tell placed",  wants_placed,  tell_placed, NULL},
-	{"save running",      NULL,               save_running,                                  NULL},
-	{"pid file",     wants_pid_file,                  write_pid_file,                       NULL,.plain = true},
-	{"pidfd socket",         wants_pidfd_socket,             send_pidfd,             NULL,.plain = true},
-	{"await console",                  wants_console_fd,                           await_console,                                NULL,.plain = true},
-	{"runtime hooks",     wants_runtime_hooks,                           runtime_hooks,                                            NULL,                         .plain = true},
-	{"listener",              has_listener,                       serve_listener,                       NULL,.plain = true},
-	{"await ready",     NULL,await_ready,NULL,.plain = true},
-	{"save created",waits_for_start,save_created,NULL},
-	{"tell created",      waits_for_start,                    tell_created,                                            NULL},
+	{"claim id",         NULL,                claim_id,         release_id,       STEP_PLAIN},
+	{"console socket",   has_console_socket,  connect_console,  NULL,             STEP_PLAIN},
+	{"start socket",     waits_for_start,     listen_for_start, NULL,             STEP_NAMED},
+	{"first state",      NULL,                save_first_state, NULL,             STEP_NAMED},
+	{"cgroup",           NULL,                make_cgroup,      drop_cgroup,      STEP_NAMED},
+	{"open sources",     opens_sources,       open_sources,     close_sources,    STEP_PLAIN},
+	{"open namespaces",  joins_namespaces,    open_namespaces,  close_namespaces, STEP_PLAIN},
+	{"prepare stub",     NULL,                prepare_stub,     NULL,             STEP_NAMED},
+	{"clone",            NULL,                clone_child,      kill_child,       STEP_PLAIN},
+	{"id maps",          maps_child,          write_maps,       NULL,             STEP_NAMED},
+	{"attach to cgroup", attaches,            attach,           NULL,             STEP_NAMED},
+	{"resctrl",          has_resctrl,         apply_resctrl,    drop_resctrl,     STEP_NAMED},
+	{"network devices",  moves_devices,       move_devices,     NULL,             STEP_NAMED},
+	{"tell placed",      wants_placed,        tell_placed,      NULL,             STEP_NAMED},
+	{"save running",     NULL,                save_running,     NULL,             STEP_NAMED},
+	{"pid file",         wants_pid_file,      write_pid_file,   NULL,             STEP_PLAIN},
+	{"pidfd socket",     wants_pidfd_socket,  send_pidfd,       NULL,             STEP_PLAIN},
+	{"await console",    wants_console_fd,    await_console,    NULL,             STEP_PLAIN},
+	{"runtime hooks",    wants_runtime_hooks, runtime_hooks,    NULL,             STEP_PLAIN},
+	{"listener",         has_listener,        serve_listener,   NULL,             STEP_PLAIN},
+	{"await ready",      NULL,                await_ready,      NULL,             STEP_PLAIN},
+	{"save created",     waits_for_start,     save_created,     NULL,             STEP_NAMED},
+	{"tell created",     waits_for_start,     tell_created,     NULL,             STEP_NAMED},
 };
 
 /* --- verbs -------------------------------------------------------------------------------- */

@@ -301,7 +301,7 @@ static int prepare_stub(void *ctx, struct err *e)
 {
 	struct exec *x = ctx;
 
-	x->stub = launch_prepare(e);
+	x->stub = exec_image_prepare(e);
 	return x->stub < 0 ? x->stub : 0;
 }
 

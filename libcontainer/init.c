@@ -399,14 +399,14 @@ static const struct step steps[] = {
 	{"createContainer hooks", has_create_container, create_container_hooks, NULL, STEP_PLAIN},
 	{"enter root",            NULL,                 enter_root,             NULL, STEP_NAMED},
 	{"seal root",             NULL,                 seal_root,              NULL, STEP_NAMED},
-	{"privileged",            NULL,                 privileged,             NULL, STEP_NAMED},
+	{"privileged",            NULL,                 privileged,             NULL, STEP_PLAIN},
 	{"early filter",          NULL,                 early_filter,           NULL, STEP_NAMED},
 	{"user",		  NULL,                 user,                   NULL, STEP_NAMED},
 	{"find program",          NULL,                 find_program,           NULL, STEP_PLAIN},
 	{"ready",                 NULL,                 ready,                  NULL, STEP_NAMED},
 	{"await start",           waits_for_start,      await_start,            NULL, STEP_NAMED},
 	{"startContainer hooks",  has_start_container,  start_container_hooks,  NULL, STEP_PLAIN},
-	{"execute",               NULL,                 execute,                NULL, STEP_NAMED},
+	{"execute",               NULL,                 execute,                NULL, STEP_PLAIN},
 };
 
 int init_main(void *ctx)
