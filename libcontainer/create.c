@@ -213,13 +213,6 @@ static int save_first_state(void *ctx, struct err *e)
 	return store_save(c->dir, &c->state, e);
 }
 
-static int make_cgroup(void *ctx, struct err *e)
-{
-	struct create *c = ctx;
-
-	return cgroup_create(c->arena, c->plan.cgroup, &c->cgroup, e);
-}
-
 static void drop_cgroup(void *ctx)
 {
 	struct create *c = ctx;
@@ -229,6 +222,20 @@ static void drop_cgroup(void *ctx)
 		log_warn("%s", e.msg);
 	cgroup_close(c->cgroup);
 	c->cgroup = NULL;
+}
+
+static int make_cgroup(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+
+	int r = cgroup_create(c->arena, c->plan.cgroup, &c->cgroup, e);
+
+	if (r < 0)
+		return r;
+	r = cgroup_enter_open(c->cgroup, e);
+	if (r < 0)
+		drop_cgroup(c);
+	return r;
 }
 
 static int open_sources(void *ctx, struct err *e)
@@ -283,6 +290,7 @@ static int clone_child(void *ctx, struct err *e)
 		.plan = &c->plan,
 		.arena = c->arena,
 		.fs = c->fs,
+		.cgroup = c->cgroup,
 		.sync = fds[1],
 		.listen = c->listen,
 		.stub = c->stub,
@@ -532,7 +540,7 @@ static int make_container(struct create *c, bool run, struct err *e)
 		r = process_check_preserved(c->opts->preserve_fds, e);
 	if (r < 0)
 		return r;
-	process_close_inherited(c->opts->preserve_fds, log_fd());
+	process_close_all_but(c->opts->preserve_fds, (int[]){log_fd()}, 1);
 	r = plan_make(c->arena, &req, &c->plan, e);
 	if (r == 0 && c->plan.sealed_self)
 		r = launch_reexec_sealed(e);
