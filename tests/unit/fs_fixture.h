@@ -36,19 +36,24 @@ struct scenario {
 	void (*prepare)(const char *bundle); /* as root, on the host's side */
 	void (*before_enter)(const struct fs_plan *p, struct fs *fs);
 	void (*inside)(void);
+	void (*after)(void); /* on the host's side again */
 	const char *want_error; /* instead of success: a part of the message */
 };
 
-#define OPTIONS(...) \
-	.options = (const char *const[]){ __VA_ARGS__, NULL }, \
-	.n_options = sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *)
+/* MOUNT(destination, type, source, option...): one entry of config.mounts; MAPPED adds id maps. */
+#define WORDS(...)  ((const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
+#define COUNT_OF(x) (sizeof(x) / sizeof(char *) - 1)
+#define MOUNT(d, t, s, ...)                                                                        \
+	{                                                                                          \
+		d, t, s, WORDS(__VA_ARGS__), COUNT_OF(WORDS(__VA_ARGS__)), NULL, NULL, 0, 0        \
+	}
 
 enum { MAPPED_ROOT = 100000, MAPPED_IDS = 65536 };
 
 static const struct oci_id_mapping fixture_map[] = {
-	{ 0, MAPPED_ROOT, MAPPED_IDS }
+	{0, MAPPED_ROOT, MAPPED_IDS}
 };
-static const struct idmap fixture_idmap = { fixture_map, fixture_map, 1, 1 };
+static const struct idmap fixture_idmap = {fixture_map, fixture_map, 1, 1};
 
 static inline void make_file(const char *dir, const char *name, const char *text, mode_t mode)
 {
@@ -157,8 +162,8 @@ static inline int run_inside(const struct scenario *s, const struct fs_plan *p, 
 
 static inline int clone_and_run(const struct scenario *s, const struct fs_plan *p, struct fs *fs)
 {
-	struct clone_args args = { .flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS,
-				   .exit_signal = SIGCHLD };
+	struct clone_args args = {.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS,
+				  .exit_signal = SIGCHLD};
 	int go[2], status;
 	struct err e;
 	char byte;
@@ -203,7 +208,7 @@ static inline int run_bundle(const struct scenario *s, const char *bundle)
 		.cgroup_views = s->views,
 		.n_cgroup_views = s->n_views,
 	};
-	own_arena struct arena a = { 0 };
+	own_arena struct arena a = {0};
 	const struct fs_plan *p;
 	struct fs *fs;
 	struct err e;
@@ -215,19 +220,21 @@ static inline int run_bundle(const struct scenario *s, const char *bundle)
 	if (fs_open(&a, p, &fs, &e) < 0)
 		return error_expected(s, &e, "open") ? 0 : 91;
 	if (getenv("BRIG_TEST_TIMES"))
-		fprintf(stderr, "plan %ld us, open %ld us\n", (long)(t1 - t0), (long)(now_us() - t1));
+		fprintf(stderr, "plan %ld us, open %ld us\n", (long)(t1 - t0),
+			(long)(now_us() - t1));
 	return clone_and_run(s, p, fs);
 }
 
 /* In a mount namespace that dies with the process: nothing of a scenario reaches the host. */
 static inline int run_private(const struct scenario *s)
 {
-	static const char *const dirs[] = { "rootfs", "rootfs/bin", "rootfs/proc", "rootfs/sys",
-					    "rootfs/dev", "rootfs/etc", "rootfs/tmp" };
+	static const char *const dirs[] = {"rootfs",     "rootfs/bin", "rootfs/proc", "rootfs/sys",
+					   "rootfs/dev", "rootfs/etc", "rootfs/tmp"};
 	const char *bundle = "/mnt/bundle";
 
 	if (unshare(CLONE_NEWNS) < 0 || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mount("tmpfs", "/mnt", "tmpfs", 0, "mode=755") < 0 || mount("", "/mnt", NULL, MS_SHARED, NULL) < 0)
+	    mount("tmpfs", "/mnt", "tmpfs", 0, "mode=755") < 0 ||
+	    mount("", "/mnt", NULL, MS_SHARED, NULL) < 0)
 		return 89;
 	umask(022);
 	make_dir("/mnt", "bundle", 0755);
@@ -236,11 +243,13 @@ static inline int run_private(const struct scenario *s)
 	make_file(bundle, "rootfs/etc/marker", "image", 0644);
 	if (s->prepare)
 		s->prepare(bundle);
-	if (s->userns) {
-		if (system("chown -Rh 100000:100000 /mnt/bundle/rootfs") != 0)
-			return 88;
-	}
-	return run_bundle(s, bundle);
+	if (s->userns && system("chown -Rh 100000:100000 /mnt/bundle/rootfs") != 0)
+		return 88;
+	int r = run_bundle(s, bundle);
+	checks_failed = 0;
+	if (s->after)
+		s->after();
+	return r ? r : checks_failed;
 }
 
 /* Runs the scenario; true if everything checked inside and the end was as wanted. */

@@ -3,57 +3,41 @@
 
 /* The mounts of `brig spec`. */
 static const struct oci_mount default_mounts[] = {
-	{ .destination = "/proc", .type = "proc", .source = "proc" },
-	{ .destination = "/dev",
-	 .type = "tmpfs",
-	 .source = "tmpfs",
-	 OPTIONS("nosuid", "strictatime", "mode=755", "size=65536k") },
-	{ .destination = "/dev/pts",
-	 .type = "devpts",
-	 .source = "devpts",
-	 OPTIONS("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5") },
-	{ .destination = "/dev/shm",
-	 .type = "tmpfs",
-	 .source = "shm",
-	 OPTIONS("nosuid", "noexec", "nodev", "mode=1777", "size=65536k") },
-	{ .destination = "/dev/mqueue",
-	 .type = "mqueue",
-	 .source = "mqueue",
-	 OPTIONS("nosuid", "noexec", "nodev") },
-	{ .destination = "/sys",
-	 .type = "sysfs",
-	 .source = "sysfs",
-	 OPTIONS("nosuid", "noexec", "nodev", "ro") },
-	{ .destination = "/sys/fs/cgroup",
-	 .type = "cgroup",
-	 .source = "cgroup",
-	 OPTIONS("nosuid", "noexec", "nodev", "relatime", "ro") },
+	MOUNT("/proc", "proc", "proc"),
+	MOUNT("/dev", "tmpfs", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
+	MOUNT("/dev/pts", "devpts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666",
+	      "mode=0620", "gid=5"),
+	MOUNT("/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777", "size=65536k"),
+	MOUNT("/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev"),
+	MOUNT("/sys", "sysfs", "sysfs", "nosuid", "noexec", "nodev", "ro"),
+	MOUNT("/sys/fs/cgroup", "cgroup", "cgroup", "nosuid", "noexec", "nodev", "relatime", "ro"),
 };
 
-static const char *const default_masked[] = { "/proc/acpi",       "/proc/asound",
-					      "/proc/kcore",      "/proc/keys",
-					      "/proc/latency_stats", "/proc/timer_list",
-					      "/proc/timer_stats",   "/proc/sched_debug",
-					      "/sys/firmware",       "/proc/scsi" };
-static const char *const default_readonly[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
-						"/proc/sysrq-trigger" };
+static const char *const default_masked[] = {
+	"/proc/acpi",          "/proc/asound",     "/proc/kcore",       "/proc/keys",
+	"/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug",
+	"/sys/firmware",       "/proc/scsi",
+};
+static const char *const default_readonly[] = {
+	"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
+};
 
 static const struct cgroup_view host_views[] = {
-	{ "memory",      "/sys/fs/cgroup/memory",      "memory"      },
-	{ "cpuacct",     "/sys/fs/cgroup/cpuacct",     "cpuacct"     },
-	{ "systemd",     "/sys/fs/cgroup/systemd",     "name=systemd" },
-	{ "unified",     "/sys/fs/cgroup/unified",     ""            },
+	{"memory",  "/sys/fs/cgroup/memory",  "memory"      },
+	{"cpuacct", "/sys/fs/cgroup/cpuacct", "cpuacct"     },
+	{"systemd", "/sys/fs/cgroup/systemd", "name=systemd"},
+	{"unified", "/sys/fs/cgroup/unified", ""            },
 };
 
 static struct scenario default_scenario(void)
 {
 	return (struct scenario){
-		.config = { .mounts = default_mounts, .n_mounts = LEN(default_mounts) },
-		.root = { .readonly = true },
-		.linux_ = { .masked_paths = default_masked,
-			    .n_masked_paths = LEN(default_masked),
-			    .readonly_paths = default_readonly,
-			    .n_readonly_paths = LEN(default_readonly) },
+		.config = {.mounts = default_mounts,       .n_mounts = LEN(default_mounts)},
+		.root = { .readonly = true},
+		.linux_ = {				.masked_paths = default_masked,
+			   .n_masked_paths = LEN(default_masked),
+			   .readonly_paths = default_readonly,
+			   .n_readonly_paths = LEN(default_readonly)},
 		.layout = CGROUP_V1,
 	};
 }
@@ -70,7 +54,8 @@ static void check_default(void)
 	CHECK(is_readonly("/sys"));
 	CHECK((mount_flags("/dev/shm") & (ST_NOSUID | ST_NODEV | ST_NOEXEC)) ==
 	      (ST_NOSUID | ST_NODEV | ST_NOEXEC));
-	CHECK(is_char("/dev/null", 1, 3) && is_char("/dev/zero", 1, 5) && is_char("/dev/full", 1, 7));
+	CHECK(is_char("/dev/null", 1, 3) && is_char("/dev/zero", 1, 5) &&
+	      is_char("/dev/full", 1, 7));
 	CHECK(is_char("/dev/random", 1, 8) && is_char("/dev/urandom", 1, 9));
 	CHECK(is_char("/dev/tty", 5, 0));
 	CHECK(is_char("/dev/ptmx", 5, 2));
@@ -79,7 +64,8 @@ static void check_default(void)
 	CHECK(stat("/dev", &st) == 0 && (st.st_mode & 07777) == 0755);
 	CHECK(stat("/dev/shm", &st) == 0 && (st.st_mode & 07777) == 01777);
 	char link[64] = "";
-	CHECK(readlink("/dev/fd", link, sizeof(link) - 1) > 0 && strcmp(link, "/proc/self/fd") == 0);
+	CHECK(readlink("/dev/fd", link, sizeof(link) - 1) > 0 &&
+	      strcmp(link, "/proc/self/fd") == 0);
 	/* masked: a file reads as empty, a directory is empty and cannot be written */
 	CHECK(is_char("/proc/keys", 1, 3));
 	CHECK_STR(text_of("/proc/keys"), "");
