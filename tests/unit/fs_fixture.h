@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
@@ -29,14 +30,14 @@ struct scenario {
 	struct oci_config config;
 	struct oci_root root;
 	struct oci_linux linux_;
-	bool userns, no_pivot, own_cgroup_ns, host_net;
+	bool userns, rootless, no_pivot, own_cgroup_ns, host_net;
 	enum cgroup_layout layout;
 	const struct cgroup_view *views;
 	size_t n_views;
 	void (*prepare)(const char *bundle); /* as root, on the host's side */
 	void (*before_enter)(const struct fs_plan *p, struct fs *fs);
 	void (*inside)(void);
-	void (*after)(void); /* on the host's side again */
+	void (*after)(void);    /* on the host's side again */
 	const char *want_error; /* instead of success: a part of the message */
 };
 
@@ -54,6 +55,13 @@ static const struct oci_id_mapping fixture_map[] = {
 	{0, MAPPED_ROOT, MAPPED_IDS}
 };
 static const struct idmap fixture_idmap = {fixture_map, fixture_map, 1, 1};
+
+/* Of a user without any rights: the only map it can write. */
+enum { ROOTLESS_UID = 1000 };
+static const struct oci_id_mapping rootless_map[] = {
+	{0, ROOTLESS_UID, 1},
+};
+static const struct idmap rootless_idmap = {rootless_map, rootless_map, 1, 1};
 
 static inline void make_file(const char *dir, const char *name, const char *text, mode_t mode)
 {
@@ -131,13 +139,16 @@ static inline bool error_expected(const struct scenario *s, const struct err *e,
 	return false;
 }
 
-static inline int run_inside(const struct scenario *s, const struct fs_plan *p, struct fs *fs)
+static inline int run_inside(const struct scenario *s, struct arena *a, const struct fs_plan *p,
+			     struct fs *fs)
 {
 	struct err e;
 
 	checks_failed = 0;
 	if (s->userns && (setgid(0) < 0 || setuid(0) < 0))
 		return 99;
+	if (s->rootless && fs_open(a, p, &fs, &e) < 0)
+		return error_expected(s, &e, "open") ? 0 : 98;
 	int64_t t0 = now_us();
 	if (fs_build(p, fs, &e) < 0)
 		return error_expected(s, &e, "build") ? 0 : 98;
@@ -160,7 +171,8 @@ static inline int run_inside(const struct scenario *s, const struct fs_plan *p, 
 	return checks_failed > 90 ? 90 : checks_failed;
 }
 
-static inline int clone_and_run(const struct scenario *s, const struct fs_plan *p, struct fs *fs)
+static inline int clone_and_run(const struct scenario *s, struct arena *a, const struct fs_plan *p,
+				struct fs *fs)
 {
 	struct clone_args args = {.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS,
 				  .exit_signal = SIGCHLD};
@@ -179,11 +191,12 @@ static inline int clone_and_run(const struct scenario *s, const struct fs_plan *
 	pid_t pid = sys_clone3(&args);
 	if (pid == 0) {
 		(void)close(go[1]);
-		_exit(read(go[0], &byte, 1) == 1 ? run_inside(s, p, fs) : 94);
+		_exit(read(go[0], &byte, 1) == 1 ? run_inside(s, a, p, fs) : 94);
 	}
 	if (pid < 0)
 		return 93;
-	if (s->userns && idmap_write(&fixture_idmap, pid, true, &e) < 0)
+	if (s->userns &&
+	    idmap_write(s->rootless ? &rootless_idmap : &fixture_idmap, pid, !s->rootless, &e) < 0)
 		fprintf(stderr, "idmap: %s\n", e.msg);
 	fs_close(fs);
 	if (write(go[1], "", 1) != 1 || waitpid(pid, &status, 0) != pid)
@@ -203,26 +216,29 @@ static inline int run_bundle(const struct scenario *s, const char *bundle)
 		.own_cgroup_ns = s->own_cgroup_ns,
 		.own_mount_ns = true,
 		.own_net_ns = !s->host_net,
-		.idmap = s->userns ? &fixture_idmap : NULL,
+		.rootless = s->rootless,
+		.idmap = s->rootless ? &rootless_idmap
+			 : s->userns ? &fixture_idmap
+				     : NULL,
 		.cgroup_layout = s->layout,
 		.cgroup_views = s->views,
 		.n_cgroup_views = s->n_views,
 	};
 	own_arena struct arena a = {0};
 	const struct fs_plan *p;
-	struct fs *fs;
+	struct fs *fs = NULL;
 	struct err e;
 	int64_t t0 = now_us();
 
 	if (fs_plan_make(&a, &req, &p, &e) < 0)
 		return error_expected(s, &e, "plan") ? 0 : 91;
 	int64_t t1 = now_us();
-	if (fs_open(&a, p, &fs, &e) < 0)
+	if (!s->rootless && fs_open(&a, p, &fs, &e) < 0)
 		return error_expected(s, &e, "open") ? 0 : 91;
 	if (getenv("BRIG_TEST_TIMES"))
 		fprintf(stderr, "plan %ld us, open %ld us\n", (long)(t1 - t0),
 			(long)(now_us() - t1));
-	return clone_and_run(s, p, fs);
+	return clone_and_run(s, &a, p, fs);
 }
 
 /* In a mount namespace that dies with the process: nothing of a scenario reaches the host. */
@@ -243,7 +259,13 @@ static inline int run_private(const struct scenario *s)
 	make_file(bundle, "rootfs/etc/marker", "image", 0644);
 	if (s->prepare)
 		s->prepare(bundle);
-	if (s->userns && system("chown -Rh 100000:100000 /mnt/bundle/rootfs") != 0)
+	if (s->rootless) {
+		if (system("chown -Rh 1000:1000 /mnt/bundle") != 0 ||
+		    setresgid(ROOTLESS_UID, ROOTLESS_UID, ROOTLESS_UID) < 0 ||
+		    setresuid(ROOTLESS_UID, ROOTLESS_UID, ROOTLESS_UID) < 0 ||
+		    prctl(PR_SET_DUMPABLE, 1) < 0)
+			return 87;
+	} else if (s->userns && system("chown -Rh 100000:100000 /mnt/bundle/rootfs") != 0)
 		return 88;
 	int r = run_bundle(s, bundle);
 	checks_failed = 0;

@@ -32,9 +32,9 @@ static const struct cgroup_view host_views[] = {
 static struct scenario default_scenario(void)
 {
 	return (struct scenario){
-		.config = {.mounts = default_mounts,       .n_mounts = LEN(default_mounts)},
+		.config = {.mounts = default_mounts,            .n_mounts = LEN(default_mounts)},
 		.root = { .readonly = true},
-		.linux_ = {				.masked_paths = default_masked,
+		.linux_ = {				     .masked_paths = default_masked,
 			   .n_masked_paths = LEN(default_masked),
 			   .readonly_paths = default_readonly,
 			   .n_readonly_paths = LEN(default_readonly)},
@@ -128,6 +128,86 @@ static void test_user_namespace(void)
 	CHECK(scenario_passes(&s));
 }
 
+static void close_bundle(const char *bundle)
+{
+	/* The container's root user cannot reach the rootfs by its path. */
+	if (chmod(bundle, 0700) < 0)
+		perror(bundle);
+}
+
+static void test_unreachable_bundle(void)
+{
+	struct scenario s = default_scenario();
+
+	s.userns = true;
+	s.prepare = close_bundle;
+	s.inside = check_default;
+	CHECK(scenario_passes(&s));
+	s.no_pivot = true;
+	CHECK(scenario_passes(&s));
+}
+
+static void check_cgroup_v2(void)
+{
+	CHECK(fs_type("/sys/fs/cgroup") == CGROUP2_SUPER_MAGIC);
+	CHECK(is_readonly("/sys/fs/cgroup"));
+	CHECK(access("/sys/fs/cgroup/cgroup.procs", F_OK) == 0);
+}
+
+static void test_cgroup_v2(void)
+{
+	struct scenario s = default_scenario();
+
+	s.layout = CGROUP_V2;
+	s.views = &host_views[LEN(host_views) - 1];
+	s.n_views = 1;
+	s.inside = check_cgroup_v2;
+	CHECK(scenario_passes(&s));
+	s.own_cgroup_ns = true;
+	CHECK(scenario_passes(&s));
+	s.userns = true;
+	CHECK(scenario_passes(&s));
+}
+
+static const struct oci_mount rootless_mounts[] = {
+	MOUNT("/proc", "proc", "proc"),
+	MOUNT("/dev", "tmpfs", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
+	MOUNT("/dev/pts", "devpts", "devpts", "newinstance", "ptmxmode=0666", "mode=0620"),
+	MOUNT("/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777"),
+	MOUNT("/sys", "sysfs", "sysfs", "nosuid", "noexec", "nodev", "ro"),
+	MOUNT("/vol", "bind", "/mnt/vol", "bind", "rw"),
+};
+
+static void make_locked_volume(const char *bundle)
+{
+	(void)bundle;
+	make_dir("/mnt", "vol", 0755);
+	make_dir("/mnt/vol", "sub", 0755);
+	if (mount("tmpfs", "/mnt/vol/sub", "tmpfs", 0, NULL) < 0)
+		perror("/mnt/vol/sub");
+}
+
+static void check_rootless(void)
+{
+	check_default();
+	CHECK(fs_type("/vol/sub") == TMPFS_MAGIC);
+}
+
+static void test_rootless(void)
+{
+	struct scenario s = default_scenario();
+
+	s.config.mounts = rootless_mounts;
+	s.config.n_mounts = LEN(rootless_mounts);
+	s.userns = true;
+	s.rootless = true;
+	s.prepare = make_locked_volume;
+	s.inside = check_rootless;
+	CHECK(scenario_passes(&s));
+	s.host_net = true;
+	CHECK(scenario_passes(&s));
+}
+
 int main(void)
 {
 	if (geteuid() != 0) {
@@ -137,5 +217,8 @@ int main(void)
 	test_default();
 	test_user_namespace();
 	test_cgroup();
+	test_cgroup_v2();
+	test_unreachable_bundle();
+	test_rootless();
 	return check_done();
 }
