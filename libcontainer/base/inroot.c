@@ -107,10 +107,28 @@ static int walk(int root, const char *path, int how)
 	return take_fd(&at);
 }
 
+/* The usual case: only the last component is missing. */
+static int make_last(int root, const char *path, int how)
+{
+	const char *slash = strrchr(path, '/');
+	const char *last = slash ? slash + 1 : path;
+	size_t n = (size_t)(last - path);
+	char dir[PATH_MAX];
+
+	if (!*last || n >= sizeof(dir))
+		return -ENOENT;
+	memcpy(dir, path, n);
+	dir[n] = '\0';
+	own_fd int parent = resolve(root, dir, O_PATH | O_DIRECTORY, how);
+	return parent < 0 ? parent : make_part(parent, last);
+}
+
 int inroot_mkdirs(int root, const char *path, int how, struct err *e)
 {
 	int fd = resolve(root, path, O_PATH | O_DIRECTORY, how);
 
+	if (fd == -ENOENT)
+		fd = make_last(root, path, how);
 	if (fd == -ENOENT)
 		fd = walk(root, path, how);
 	return fd >= 0 ? fd : err_set(e, -fd, "make directory %s", path);
