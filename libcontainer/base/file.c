@@ -127,7 +127,8 @@ int file_replace(int dirfd, const char *name, const void *data, size_t len, mode
 
 	if ((size_t)snprintf(tmp, sizeof(tmp), "%s.tmp", name) >= sizeof(tmp))
 		return err_set(e, ENAMETOOLONG, "write %s", name);
-	own_fd int fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+	own_fd int fd =
+		openat(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0)
 		return err_set(e, errno, "create %s", tmp);
 	int r = file_write_all(fd, data, len);

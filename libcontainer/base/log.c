@@ -12,9 +12,9 @@ static struct {
 	int fd;
 	enum log_format format;
 	enum log_level level;
-} sink = { -1, LOG_TEXT, LOG_LEVEL_INFO };
+} sink = {-1, LOG_TEXT, LOG_LEVEL_INFO};
 
-static const char *const level_names[] = { "error", "warning", "info", "debug" };
+static const char *const level_names[] = {"error", "warning", "info", "debug"};
 
 void log_setup(int fd, enum log_format format, enum log_level level)
 {
@@ -77,9 +77,9 @@ void log_line(enum log_level level, const char *fmt, ...)
 	va_end(ap);
 	quote(quoted, sizeof(quoted), msg);
 	timestamp(when, sizeof(when));
-	const char *form = sink.format == LOG_JSON ?
-				   "{\"level\":\"%s\",\"msg\":\"%s\",\"time\":\"%s\"}\n" :
-				   "level=%s msg=\"%s\"\n";
+	const char *form = sink.format == LOG_JSON
+				   ? "{\"level\":\"%s\",\"msg\":\"%s\",\"time\":\"%s\"}\n"
+				   : "level=%s msg=\"%s\"\n";
 	int n = sink.format == LOG_JSON ? 0 : snprintf(line, sizeof(line), "time=\"%s\" ", when);
 	/* One write: lines of several processes do not mix. */
 #pragma GCC diagnostic push

@@ -31,6 +31,9 @@ struct seccomp_program {
 int seccomp_compile(struct arena *a, const struct oci_seccomp *s, struct seccomp_program *out,
 		    struct err *e) MUST_CHECK;
 
+/* Whether a call with that number and any arguments gets through (true without a filter). */
+bool seccomp_allows(const struct seccomp_program *p, long nr);
+
 /* Loads the program into this thread; *listener gets the notification descriptor or -1. */
 int seccomp_load(const struct seccomp_program *p, int *listener, struct err *e) MUST_CHECK;
 

@@ -1,0 +1,233 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "base/str.h"
+#include "cgroup/internal.h"
+#include "cgroup/settings.h"
+#include "cgroup/text.h"
+
+enum { DIR_MODE = 0755 };
+
+/* The slow way: some parent is missing. */
+static int make_parents(struct cg_dir *d, struct err *e)
+{
+	char path[PATH_MAX];
+
+	if ((size_t)snprintf(path, sizeof(path), "%s", d->path) >= sizeof(path))
+		return err_set(e, ENAMETOOLONG, "mkdir %s", d->path);
+	for (char *p = path + strlen(d->mount) + 1; (p = strchr(p, '/')); p++) {
+		*p = '\0';
+		if (mkdir(path, DIR_MODE) == 0) {
+			if (!d->made_from)
+				d->made_from = (size_t)(p - path);
+		} else if (errno != EEXIST) {
+			int r = err_set(e, errno, "mkdir %s", path);
+
+			cg_unmake(d);
+			return r;
+		}
+		*p = '/';
+	}
+	return 0;
+}
+
+int cg_make(struct cg_dir *d, struct err *e)
+{
+	d->made_from = 0;
+	d->is_new = mkdir(d->path, DIR_MODE) == 0;
+	if (d->is_new)
+		d->made_from = strlen(d->path);
+	if (d->is_new || errno == EEXIST)
+		return 0;
+	if (errno != ENOENT)
+		return err_set(e, errno, "mkdir %s", d->path);
+	int r = make_parents(d, e);
+	if (r < 0)
+		return r;
+	d->is_new = mkdir(d->path, DIR_MODE) == 0;
+	if (d->is_new && !d->made_from)
+		d->made_from = strlen(d->path);
+	if (d->is_new || errno == EEXIST)
+		return 0;
+	r = err_set(e, errno, "mkdir %s", d->path);
+	cg_unmake(d);
+	return r;
+}
+
+void cg_unmake(struct cg_dir *d)
+{
+	char path[PATH_MAX];
+
+	if (!d->made_from || (size_t)snprintf(path, sizeof(path), "%s", d->path) >= sizeof(path))
+		return;
+	/* A parent that another container uses meanwhile stays: rmdir refuses. */
+	for (size_t len = strlen(path); len >= d->made_from; len = strlen(path)) {
+		if (rmdir(path) < 0 && errno != ENOENT)
+			break;
+		*strrchr(path, '/') = '\0';
+	}
+	d->made_from = 0;
+	d->is_new = false;
+}
+
+/* A cpuset without cpus or mems takes no process, and new ones on v1 are empty (cgroup(7)). */
+static int inherit_file(const struct cg_dir *d, const char *file, size_t len, struct err *e)
+{
+	char path[PATH_MAX], own[4096], up[4096];
+	size_t parent = len;
+
+	snprintf(path, sizeof(path), "%.*s/%s", (int)len, d->path, file);
+	ssize_t n = file_peek(AT_FDCWD, path, own, sizeof(own));
+	if (n < 0)
+		return err_set(e, (int)-n, "read %s", path);
+	if (n > 0 || len <= strlen(d->mount))
+		return 0;
+	while (d->path[--parent] != '/')
+		;
+	int r = inherit_file(d, file, parent, e);
+	if (r < 0)
+		return r;
+	char above[PATH_MAX];
+	snprintf(above, sizeof(above), "%.*s/%s", (int)parent, d->path, file);
+	n = file_peek(AT_FDCWD, above, up, sizeof(up));
+	if (n < 0)
+		return err_set(e, (int)-n, "read %s", above);
+	return n ? file_poke(AT_FDCWD, path, up, e) : 0;
+}
+
+int cg_cpuset_inherit(const struct cg_dir *d, struct err *e)
+{
+	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
+
+	for (size_t i = 0; i < LEN(files); i++) {
+		int r = inherit_file(d, files[i], strlen(d->path), e);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static uint32_t read_ctrls(const char *dir, size_t len, const char *file)
+{
+	char path[PATH_MAX], text[1024];
+
+	if ((size_t)snprintf(path, sizeof(path), "%.*s/%s", (int)len, dir, file) >= sizeof(path) ||
+	    file_peek(AT_FDCWD, path, text, sizeof(text)) < 0)
+		return 0;
+	return cg_ctrls(text, " ");
+}
+
+/* Passes the controllers of mask on to the sub-cgroups of the first len bytes of path. */
+static int pass_on(const char *dir, size_t len, uint32_t mask, bool must, struct err *e)
+{
+	char path[PATH_MAX], word[64];
+
+	snprintf(path, sizeof(path), "%.*s/cgroup.subtree_control", (int)len, dir);
+	for (unsigned int c = 0; c < CG_N_CTRL; c++) {
+		struct err why;
+
+		if (!(mask & CG_BIT(c)))
+			continue;
+		snprintf(word, sizeof(word), "+%s", cg_ctrl_name(c, true));
+		if (file_poke(AT_FDCWD, path, word, &why) == 0)
+			continue;
+		if (!must) {
+			log_debug("controller %s is not passed on: %s", word + 1, why.msg);
+			continue;
+		}
+		*e = why;
+		if (why.code == EBUSY)
+			return err_msg(e, EBUSY,
+				       "controller %s cannot be enabled in %.*s: "
+				       "it holds processes of its own",
+				       word + 1, (int)len, dir);
+		return -e->code;
+	}
+	return 0;
+}
+
+int cg_enable_controllers(const struct cg_dir *d, uint32_t needed, uint32_t wanted, struct err *e)
+{
+	size_t root = strlen(d->mount), parent = strlen(d->path);
+
+	while (d->path[--parent] != '/')
+		;
+	needed &= ~CG_BIT(CG_CORE);
+	wanted |= needed;
+	/* The usual case: everything has been passed on before. */
+	uint32_t have = read_ctrls(d->path, parent, "cgroup.subtree_control");
+	if ((have & wanted) == wanted)
+		return 0;
+	uint32_t available = read_ctrls(d->path, root, "cgroup.controllers");
+	for (unsigned int c = 0; c < CG_N_CTRL; c++)
+		if (needed & ~available & CG_BIT(c))
+			return err_msg(e, ENOENT, "%s: controller is not available in %s",
+				       cg_ctrl_name(c, true), d->mount);
+	wanted &= available;
+	if ((have & wanted) == wanted)
+		return 0;
+	for (size_t len = root; len <= parent; len++) {
+		if (d->path[len] != '/')
+			continue;
+		uint32_t there = read_ctrls(d->path, len, "cgroup.subtree_control");
+		int r = pass_on(d->path, len, needed & ~there, true, e);
+
+		if (r < 0)
+			return r;
+		(void)!pass_on(d->path, len, wanted & ~needed & ~there, false, e);
+	}
+	return 0;
+}
+
+int cg_check_usable(const struct cgroup *cg, struct cg_dir *d, struct err *e)
+{
+	char text[1024];
+
+	if (!d->is_new) {
+		int r = cg_populated(d);
+
+		if (r < 0 && r != -ENOENT)
+			return err_set(e, -r, "look for processes in %s", d->path);
+		if (r > 0)
+			return err_msg(e, EBUSY, "container's cgroup is not empty: %s", d->path);
+	}
+	if (cg->layout != CGROUP_V2 || d->is_new)
+		return 0;
+	if (cg_peek(d, "cgroup.subtree_control", text, sizeof(text)) > 0)
+		return err_msg(e, EBUSY,
+			       "container's cgroup %s passes controllers (%s) on to sub-cgroups: "
+			       "it cannot hold processes",
+			       d->path, text);
+	return 0;
+}
+
+int cg_delegate(struct cg_dir *d, uint32_t uid, struct err *e)
+{
+	static const char fallback[] = "cgroup.procs\ncgroup.subtree_control\ncgroup.threads";
+	char text[2048], *rest = text, *name;
+	int fd = cg_dirfd(d);
+
+	if (fd < 0)
+		return err_set(e, -fd, "open %s", d->path);
+	if (file_peek(AT_FDCWD, "/sys/kernel/cgroup/delegate", text, sizeof(text)) <= 0)
+		memcpy(text, fallback, sizeof(fallback));
+	if (fchown(fd, uid, (gid_t)-1) < 0)
+		return err_set(e, errno, "chown %s", d->path);
+	while ((name = strsep(&rest, "\n"))) {
+		/* memory.oom.group and others are not in every cgroup (config-linux.md). */
+		if (!name[0] || strchr(name, '/'))
+			continue;
+		if (fchownat(fd, name, uid, (gid_t)-1, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
+			return err_set(e, errno, "chown %s/%s", d->path, name);
+	}
+	return 0;
+}
