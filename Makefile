@@ -117,6 +117,7 @@ LINK = $(CC) $(CFLAGS) $(FLAVOUR_LDFLAGS) $(LDFLAGS)
 
 # --- Sources ----------------------------------------------------------------------------
 
+comma := ,
 STUB_SRC := $(wildcard libcontainer/run/stub/stub.c)
 LIB_SRC := $(filter-out libcontainer/run/stub/%,\
 	$(sort $(shell find libcontainer specs -name '*.c' 2>/dev/null)))
@@ -178,7 +179,6 @@ $(BIN)/brig-systemd: $(SYSTEMD_OBJ) $(LIB) $(B)/flags
 # --- The stub: a freestanding program inside the library ---------------------------------
 
 # It runs before anything is set up for C, so no sanitizer, no stack protector, no libc.
-comma := ,
 STUB := $(B)/stub.elf
 STUB_LDS := $(wildcard libcontainer/run/stub/stub.ld)
 # Its entry points are named by assembler only, so they have no prototype.
@@ -231,13 +231,14 @@ fuzz-programs: $(FUZZ)
 test-programs: build/bin/probe
 
 # Every stage prints its tests and writes build/results/STAGE.count; tests/lib/summary adds up.
-STAGES := unit fuzz integration fault vm
+STAGES := lint unit fuzz integration fault vm
 .PHONY: check $(STAGES:%=check-%)
 check: all unit-programs fuzz-programs test-programs
 	@rm -rf build/results
-	@for s in $(STAGES); do $(MAKE) --no-print-directory check-$$s || :; done
+	@for s in $(STAGES); do echo "== $$s"; $(MAKE) --no-print-directory check-$$s || :; done
 	@tests/lib/summary $(STAGES)
 
+check-lint: lint
 check-unit: unit-programs
 	@tests/lib/run-programs unit $(UNIT)
 check-fuzz: fuzz-programs

@@ -19,9 +19,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fdpass.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -171,24 +171,13 @@ static int listen_for_start(void *ctx, struct err *e)
 	return 0;
 }
 
-static void now(char *text, size_t size)
-{
-	struct timespec ts;
-	struct tm tm;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	gmtime_r(&ts.tv_sec, &tm);
-	size_t n = strftime(text, size, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + n, size - n, ".%09ldZ", ts.tv_nsec);
-}
-
 static int save_first_state(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
 	const struct plan *p = &c->plan;
 	char created[64];
 
-	now(created, sizeof(created));
+	clock_rfc3339(created, sizeof(created), 9);
 	c->state = (struct brig_state){
 		.v = 1,
 		.oci_version = p->config.oci_version,
@@ -213,13 +202,6 @@ static int save_first_state(void *ctx, struct err *e)
 	return store_save(c->dir, &c->state, e);
 }
 
-static int make_cgroup(void *ctx, struct err *e)
-{
-	struct create *c = ctx;
-
-	return cgroup_create(c->arena, c->plan.cgroup, &c->cgroup, e);
-}
-
 static void drop_cgroup(void *ctx)
 {
 	struct create *c = ctx;
@@ -229,6 +211,20 @@ static void drop_cgroup(void *ctx)
 		log_warn("%s", e.msg);
 	cgroup_close(c->cgroup);
 	c->cgroup = NULL;
+}
+
+static int make_cgroup(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+
+	int r = cgroup_create(c->arena, c->plan.cgroup, &c->cgroup, e);
+
+	if (r < 0)
+		return r;
+	r = cgroup_enter_open(c->cgroup, e);
+	if (r < 0)
+		drop_cgroup(c);
+	return r;
 }
 
 static int open_sources(void *ctx, struct err *e)
@@ -260,7 +256,7 @@ static int prepare_stub(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
 
-	c->stub = launch_prepare(e);
+	c->stub = exec_image_prepare(e);
 	return c->stub < 0 ? c->stub : 0;
 }
 
@@ -283,6 +279,7 @@ static int clone_child(void *ctx, struct err *e)
 		.plan = &c->plan,
 		.arena = c->arena,
 		.fs = c->fs,
+		.cgroup = c->cgroup,
 		.sync = fds[1],
 		.listen = c->listen,
 		.stub = c->stub,
@@ -461,37 +458,36 @@ static int tell_created(void *ctx, struct err *e)
 }
 
 static const struct step steps[] = {
-	{"claim id",         NULL,                   claim_id,                        release_id,.plain = true},
-	{"console socket",                  has_console_socket,                         connect_console,                     NULL,.plain = true},
-	{"start socket",     waits_for_start,                           listen_for_start,                                             NULL                                            },
- /* Before anything is made on the host: what delete --force goes by. */
-	{"first state",              NULL,				    save_first_state,           NULL},
-	{"cgroup",              NULL,				    make_cgroup,						  drop_cgroup										   },
- /* Before the clone: the child inherits the descriptors. */
-	{"open sources",       opens_sources,                             open_sources,close_sources,.plain = true},
-	{"open namespaces",     joins_namespaces,              open_namespaces,                                                close_namespaces,																	 .plain = true},
-	{"prepare stub",   NULL,prepare_stub,NULL},
-	{"clone",            NULL,			   clone_child,											kill_child,																																  .plain = true},
-	{"id maps",   maps_child,write_maps,NULL},
-	{"attach to cgroup",          attaches,                    attach,						      NULL},
-	{"resctrl", has_resctrl,      apply_resctrl,            drop_resctrl},
-	{"network devices",          moves_devices,                     move_devices,                                  NULL},
-	{"tell placed",  wants_placed,  tell_placed, NULL},
-	{"save running",      NULL,               save_running,                                  NULL},
-	{"pid file",     wants_pid_file,                  write_pid_file,                       NULL,.plain = true},
-	{"pidfd socket",         wants_pidfd_socket,             send_pidfd,             NULL,.plain = true},
-	{"await console",                  wants_console_fd,                           await_console,                                NULL,.plain = true},
-	{"runtime hooks",     wants_runtime_hooks,                           runtime_hooks,                                            NULL,                         .plain = true},
-	{"listener",              has_listener,                       serve_listener,                       NULL,.plain = true},
-	{"await ready",     NULL,await_ready,NULL,.plain = true},
-	{"save created",waits_for_start,save_created,NULL},
-	{"tell created",      waits_for_start,                    tell_created,                                            NULL},
+	{"claim id",         NULL,                claim_id,         release_id,       STEP_PLAIN},
+	{"console socket",   has_console_socket,  connect_console,  NULL,             STEP_PLAIN},
+	{"start socket",     waits_for_start,     listen_for_start, NULL,             STEP_NAMED},
+	{"first state",      NULL,                save_first_state, NULL,             STEP_NAMED},
+	{"cgroup",           NULL,                make_cgroup,      drop_cgroup,      STEP_NAMED},
+	{"open sources",     opens_sources,       open_sources,     close_sources,    STEP_PLAIN},
+	{"open namespaces",  joins_namespaces,    open_namespaces,  close_namespaces, STEP_PLAIN},
+	{"prepare stub",     NULL,                prepare_stub,     NULL,             STEP_NAMED},
+	{"clone",            NULL,                clone_child,      kill_child,       STEP_PLAIN},
+	{"id maps",          maps_child,          write_maps,       NULL,             STEP_NAMED},
+	{"attach to cgroup", attaches,            attach,           NULL,             STEP_NAMED},
+	{"resctrl",          has_resctrl,         apply_resctrl,    drop_resctrl,     STEP_NAMED},
+	{"network devices",  moves_devices,       move_devices,     NULL,             STEP_NAMED},
+	{"tell placed",      wants_placed,        tell_placed,      NULL,             STEP_NAMED},
+	{"save running",     NULL,                save_running,     NULL,             STEP_NAMED},
+	{"pid file",         wants_pid_file,      write_pid_file,   NULL,             STEP_PLAIN},
+	{"pidfd socket",     wants_pidfd_socket,  send_pidfd,       NULL,             STEP_PLAIN},
+	{"await console",    wants_console_fd,    await_console,    NULL,             STEP_PLAIN},
+	{"runtime hooks",    wants_runtime_hooks, runtime_hooks,    NULL,             STEP_PLAIN},
+	{"listener",         has_listener,        serve_listener,   NULL,             STEP_PLAIN},
+	{"await ready",      NULL,                await_ready,      NULL,             STEP_PLAIN},
+	{"save created",     waits_for_start,     save_created,     NULL,             STEP_NAMED},
+	{"tell created",     waits_for_start,     tell_created,     NULL,             STEP_NAMED},
 };
 
 /* --- verbs -------------------------------------------------------------------------------- */
 
-static void create_init(struct create *c, const struct container_host *h,
-			const struct container_create_opts *o, struct arena *a)
+/* What the caller left open is looked at and closed before anything else is opened. */
+static int create_init(struct create *c, const struct container_host *h,
+		       const struct container_create_opts *o, struct arena *a, struct err *e)
 {
 	*c = (struct create){
 		.host = h,
@@ -507,6 +503,10 @@ static void create_init(struct create *c, const struct container_host *h,
 		.master = -1,
 		.foreground = {.signals = -1, .tty = -1},
 	};
+	int r = process_check_preserved(o->preserve_fds, e);
+	if (r == 0)
+		process_close_all_but(o->preserve_fds, (int[]){log_fd()}, 1);
+	return r;
 }
 
 static void create_done(struct create *c)
@@ -530,11 +530,8 @@ static int make_container(struct create *c, bool run, struct err *e)
 	struct plan_request req = {.host = c->host, .opts = c->opts, .run = run};
 	int r = store_check_id(c->opts->id, e);
 
-	if (r == 0)
-		r = process_check_preserved(c->opts->preserve_fds, e);
 	if (r < 0)
 		return r;
-	process_close_inherited(c->opts->preserve_fds, log_fd());
 	r = plan_make(c->arena, &req, &c->plan, e);
 	if (r == 0 && c->plan.sealed_self)
 		r = launch_reexec_sealed(e);
@@ -557,8 +554,9 @@ int container_create(const struct container_host *h, const struct container_crea
 	own_arena struct arena a = {0};
 	struct create c;
 
-	create_init(&c, h, o, &a);
-	int r = make_container(&c, false, e);
+	int r = create_init(&c, h, o, &a, e);
+	if (r == 0)
+		r = make_container(&c, false, e);
 	create_done(&c);
 	return r;
 }
@@ -627,15 +625,14 @@ int container_run(const struct container_host *h, const struct container_create_
 {
 	own_arena struct arena a = {0};
 	struct create c;
-	int r = 0;
+	int r = create_init(&c, h, o, &a, e);
 
-	create_init(&c, h, o, &a);
 	c.in_foreground = !o->detach;
 	*code = 0;
 	/* Orphans of a container without its own pid namespace come to us and are reaped. */
 	if (c.in_foreground && !o->no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		return err_set(e, errno, "become a subreaper");
-	if (c.in_foreground)
+	if (r == 0 && c.in_foreground)
 		r = foreground_begin(&c.foreground, e);
 	if (r == 0)
 		r = run_container(&c, code, e);

@@ -43,7 +43,7 @@ struct exec {
 	struct oci_process spec;
 	struct plan_process process;
 	struct seccomp_program seccomp;
-	bool privileged, staged, attach, in_userns;
+	bool privileged, staged, attach, enter_cgroup, in_userns;
 	uint64_t enter; /* CLONE_NEW... */
 	int target;     /* pidfd of init */
 	int console_socket, stub, sync, pidfd, master;
@@ -241,8 +241,9 @@ static int plan(struct exec *x, struct err *e)
 	if (seccomp_restore(x->arena, x->dir, STORE_SECCOMP, &x->seccomp, e) < 0)
 		return -e->code;
 	x->staged = !x->privileged;
-	x->attach = o->cgroups || cgroup_spawn_fd(x->cgroup) < 0;
-	return 0;
+	x->enter_cgroup = !o->cgroups && cgroup_enters(x->cgroup);
+	x->attach = o->cgroups || (!x->enter_cgroup && cgroup_spawn_fd(x->cgroup) < 0);
+	return x->enter_cgroup ? cgroup_enter_open(x->cgroup, e) : 0;
 }
 
 /* --- steps -------------------------------------------------------------------------------- */
@@ -301,7 +302,7 @@ static int prepare_stub(void *ctx, struct err *e)
 {
 	struct exec *x = ctx;
 
-	x->stub = launch_prepare(e);
+	x->stub = exec_image_prepare(e);
 	return x->stub < 0 ? x->stub : 0;
 }
 
@@ -437,6 +438,7 @@ static void prepare_join(struct exec *x)
 		.seccomp_early = early,
 		.sealed_self =
 			may_be_traced(x) || (early && !seccomp_allows(&x->seccomp, SYS_execveat)),
+		.cgroup = x->enter_cgroup ? x->cgroup : NULL,
 		.new_keyring = true,
 		.await_placed = wants_placed(x),
 		.entered = x->staged,
@@ -503,7 +505,7 @@ int container_exec(const struct container_host *h, const struct container_exec_o
 	*code = 0;
 	if (r < 0)
 		return r;
-	process_close_inherited(o->preserve_fds, log_fd());
+	process_close_all_but(o->preserve_fds, (int[]){log_fd()}, 1);
 	if (!o->detach)
 		r = foreground_begin(&x.foreground, e);
 	if (r == 0)

@@ -57,6 +57,10 @@ static const struct plan *plan_of(const void *ctx)
 {
 	return ((const struct child *)ctx)->plan;
 }
+static bool enters_cgroup(const void *ctx)
+{
+	return cgroup_enters(((const struct child *)ctx)->in->cgroup);
+}
 static bool wants_placed(const void *ctx)
 {
 	return init_wants_placed(plan_of(ctx));
@@ -116,6 +120,11 @@ static int begin(void *ctx, struct err *e)
 {
 	(void)ctx;
 	return session_begin(e);
+}
+
+static int enter_cgroup(void *ctx, struct err *e)
+{
+	return cgroup_enter(((struct child *)ctx)->in->cgroup, e);
 }
 
 static int await_placed(void *ctx, struct err *e)
@@ -308,10 +317,10 @@ static int ready(void *ctx, struct err *e)
 {
 	struct child *c = ctx;
 
-	fs_close(c->fs);
-	process_close(&c->process);
-	if (c->in->console_socket >= 0)
-		(void)close(c->in->console_socket);
+	/* What is kept while it waits: nothing that leads outside, nor the lock on the state. */
+	int keep[] = {c->in->sync, c->in->listen, c->in->stub, log_fd()};
+
+	process_close_all_but(c->plan->process.preserve_fds, keep, LEN(keep));
 	/* From here on the runtime may go: a created container waits for start without it. */
 	if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
 		return err_set(e, errno, "PR_SET_PDEATHSIG");
@@ -382,6 +391,7 @@ static int execute(void *ctx, struct err *e)
  */
 static const struct step steps[] = {
 	{"session",               NULL,                 begin,                  NULL, STEP_NAMED},
+	{"enter cgroup",          enters_cgroup,        enter_cgroup,           NULL, STEP_NAMED},
 	{"await placed",          wants_placed,         await_placed,           NULL, STEP_NAMED},
 	{"harden",                NULL,                 harden,                 NULL, STEP_NAMED},
 	{"keyring",               wants_keyring,        keyring,                NULL, STEP_NAMED},
@@ -399,14 +409,14 @@ static const struct step steps[] = {
 	{"createContainer hooks", has_create_container, create_container_hooks, NULL, STEP_PLAIN},
 	{"enter root",            NULL,                 enter_root,             NULL, STEP_NAMED},
 	{"seal root",             NULL,                 seal_root,              NULL, STEP_NAMED},
-	{"privileged",            NULL,                 privileged,             NULL, STEP_NAMED},
+	{"privileged",            NULL,                 privileged,             NULL, STEP_PLAIN},
 	{"early filter",          NULL,                 early_filter,           NULL, STEP_NAMED},
 	{"user",		  NULL,                 user,                   NULL, STEP_NAMED},
 	{"find program",          NULL,                 find_program,           NULL, STEP_PLAIN},
 	{"ready",                 NULL,                 ready,                  NULL, STEP_NAMED},
 	{"await start",           waits_for_start,      await_start,            NULL, STEP_NAMED},
 	{"startContainer hooks",  has_start_container,  start_container_hooks,  NULL, STEP_PLAIN},
-	{"execute",               NULL,                 execute,                NULL, STEP_NAMED},
+	{"execute",               NULL,                 execute,                NULL, STEP_PLAIN},
 };
 
 int init_main(void *ctx)

@@ -13,6 +13,7 @@
 struct init {
 	const struct plan *plan;
 	struct arena *arena;
+	struct cgroup *cgroup; /* the child enters it by itself where it can */
 	struct fs *fs; /* opened by the runtime, or NULL: opened here */
 	int sync;      /* our end of the pair */
 	int listen;    /* start socket; -1: run, which does not wait */

@@ -26,6 +26,10 @@ static const struct join *join_of(const void *ctx)
 {
 	return ((const struct joiner *)ctx)->j;
 }
+static bool enters_cgroup(const void *ctx)
+{
+	return join_of(ctx)->cgroup;
+}
 static bool awaits_placed(const void *ctx)
 {
 	return join_of(ctx)->await_placed;
@@ -63,6 +67,11 @@ static int harden(void *ctx, struct err *e)
 {
 	(void)ctx;
 	return session_harden(e);
+}
+
+static int enter_cgroup(void *ctx, struct err *e)
+{
+	return cgroup_enter(join_of(ctx)->cgroup, e);
 }
 
 static int await_placed(void *ctx, struct err *e)
@@ -162,7 +171,6 @@ static int execute(void *ctx, struct err *e)
 {
 	struct joiner *c = ctx;
 
-	process_close(&c->process);
 	/* A detached one outlives the runtime; one in the foreground goes on as runc's does. */
 	if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
 		return err_set(e, errno, "PR_SET_PDEATHSIG");
@@ -173,6 +181,7 @@ static const struct step steps[] = {
   /* First: from its birth on it is seen by the container's processes. */
 	{"harden",           NULL,          harden,           NULL, STEP_NAMED},
 	{"session",          NULL,          begin,            NULL, STEP_NAMED},
+	{"enter cgroup",     enters_cgroup, enter_cgroup,     NULL, STEP_NAMED},
 	{"await placed",     awaits_placed, await_placed,     NULL, STEP_PLAIN},
  /* Before the container's root is ours: its /proc is not to be trusted. */
 	{"open procfs",      wants_procfs,  open_procfs,      NULL, STEP_NAMED},

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -105,7 +106,7 @@ int process_filter_early(struct process *p, struct err *e)
 
 	if (!p->seccomp->insns || !p->seccomp_early)
 		return 0;
-	int r = seccomp_load(p->seccomp, &listener, e);
+	int r = seccomp_install(p->seccomp, &listener, e);
 	if (r < 0 || listener < 0)
 		return r;
 	r = sync_send_fd(p->sync, SYNC_LISTENER, listener, e);
@@ -246,12 +247,6 @@ int process_find(struct process *p, struct err *e)
 
 /* --- the end ------------------------------------------------------------------------------ */
 
-void process_close(struct process *p)
-{
-	own_close(&p->root);
-	own_close(&p->proc);
-}
-
 int process_exec(struct process *p, int sync, struct err *e)
 {
 	bool late = p->seccomp->insns && !p->seccomp_early;
@@ -272,7 +267,7 @@ int process_exec(struct process *p, int sync, struct err *e)
 		return launch_exec(p->stub, &l, e);
 	if (late) {
 		int none;
-		int r = seccomp_load(p->seccomp, &none, e);
+		int r = seccomp_install(p->seccomp, &none, e);
 
 		if (r < 0)
 			return r;
@@ -281,14 +276,22 @@ int process_exec(struct process *p, int sync, struct err *e)
 	return err_set(e, errno, "exec %s", l.path);
 }
 
-void process_close_inherited(unsigned int preserved, int keep)
+static int by_number(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+void process_close_all_but(unsigned int preserved, int *keep, size_t n)
 {
 	unsigned int from = 3 + preserved;
 
-	if (keep >= 0 && (unsigned int)keep >= from) {
-		if ((unsigned int)keep > from)
-			(void)close_range(from, (unsigned int)keep - 1, 0);
-		from = (unsigned int)keep + 1;
+	qsort(keep, n, sizeof(*keep), by_number);
+	for (size_t i = 0; i < n; i++) {
+		if (keep[i] < 0 || (unsigned int)keep[i] < from)
+			continue;
+		if ((unsigned int)keep[i] > from)
+			(void)close_range(from, (unsigned int)keep[i] - 1, 0);
+		from = (unsigned int)keep[i] + 1;
 	}
 	(void)close_range(from, ~0U, 0);
 }

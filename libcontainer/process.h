@@ -41,14 +41,11 @@ int process_user(struct process *p, struct err *e) MUST_CHECK;
 /* Finds args[0] as execvp would, as the user it will run as; "exec: \"x\": executable file not
  * found in $PATH". */
 int process_find(struct process *p, struct err *e) MUST_CHECK;
-/* Closes what was needed to get here and is not for the workload. */
-void process_close(struct process *p);
 /* Does not return on success; sync: where a failure is reported (sync_expect_exec). */
 int process_exec(struct process *p, int sync, struct err *e) MUST_CHECK;
 
-/* Closes descriptors that brig's caller left open: all from 3 + preserved on but keep (-1: none).
- */
-void process_close_inherited(unsigned int preserved, int keep);
+/* Closes all descriptors from 3 + preserved on but those in keep, which it sorts (-1: none). */
+void process_close_all_but(unsigned int preserved, int *keep, size_t n);
 /* preserve-fds: 3 .. 2+n must be what the caller passed. */
 int process_check_preserved(unsigned int n, struct err *e) MUST_CHECK;
 

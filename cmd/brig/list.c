@@ -78,8 +78,8 @@ static void print_json(struct arena *a, const struct container_info *list, size_
 static int list(struct command *c, struct err *e)
 {
 	const struct list_opts *o = c->opts;
-	struct container_info *found;
-	size_t n;
+	struct container_info *found = NULL;
+	size_t n = 0;
 	bool json;
 	int r = format_read(o->format, &json, e);
 

@@ -53,7 +53,9 @@ static int fill_standard_fds(void)
 	for (int fd = 0; fd <= STDERR_FILENO; fd++) {
 		if (fcntl(fd, F_GETFD) >= 0)
 			continue;
-		/* The lowest free number is this one: those below are open. */
+		/* The lowest free number is this one: those below are open.  It is to be inherited.
+		 */
+		/* NOLINTNEXTLINE(android-cloexec-open) */
 		if (open("/dev/null", O_RDWR) != fd || fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) ||
 		    st.st_rdev != makedev(1, 3))
 			return -EBADF;
@@ -148,18 +150,19 @@ static int run_verb(struct command *c, const struct verb *v, struct report *rep)
 static int do_verb(struct command *c, const struct globals *g, const struct verb *v,
 		   char *const *argv, struct report *rep)
 {
-	struct opt_result parsed;
+	struct opt_call call = {.table = v->options, .order = v->order};
 	struct err e;
 
 	c->opts = arena_new(c->arena, v->options_size ? v->options_size : 1);
-	if (options_parse(c->arena, v->options, v->order, argv, c->opts, &parsed, &e) < 0)
+	call.target = c->opts;
+	if (options_parse(c->arena, argv, &call, &e) < 0)
 		return bad_usage(rep, v, e.msg, &e);
-	if (parsed.help) {
+	if (call.help) {
 		help_verb(stdout, c->program, v);
 		return CODE_OK;
 	}
-	c->args = parsed.args;
-	c->n_args = parsed.n_args;
+	c->args = call.args;
+	c->n_args = call.n_args;
 	if (check_args(c, v, &e) < 0)
 		return bad_usage(rep, v, NULL, &e);
 	if (globals_host(c->arena, g, &c->host, &e) < 0) {
@@ -188,12 +191,12 @@ static int dispatch(struct arena *a, const char *program, char *const *argv)
 	struct command c = {.program = program, .arena = a};
 	struct report rep = {.program = program};
 	struct globals g = {0};
-	struct opt_result parsed;
+	struct opt_call call = {.table = global_options, .order = OPT_STOP, .target = &g};
 	struct err e;
 
-	if (options_parse(a, global_options, OPT_STOP, argv, &g, &parsed, &e) < 0)
+	if (options_parse(a, argv, &call, &e) < 0)
 		return bad_usage(&rep, NULL, e.msg, &e);
-	if (parsed.help)
+	if (call.help)
 		return do_help(&rep, NULL);
 	if (g.version) {
 		printf("%s version %s\n", program, version_text);
@@ -203,16 +206,16 @@ static int dispatch(struct arena *a, const char *program, char *const *argv)
 		report_error(&rep, &e);
 		return CODE_FAILED;
 	}
-	const char *name = parsed.args[0];
+	const char *name = call.args[0];
 	if (!name || str_eq(name, "help") || str_eq(name, "h"))
-		return do_help(&rep, name ? parsed.args[1] : NULL);
+		return do_help(&rep, name ? call.args[1] : NULL);
 	const struct verb *v = verb_find(name);
 	if (!v)
 		return no_topic(&rep, name);
 	/* The verb's own words are the end of argv. */
 	while (*argv)
 		argv++;
-	return do_verb(&c, &g, v, argv - (parsed.n_args - 1), &rep);
+	return do_verb(&c, &g, v, argv - (call.n_args - 1), &rep);
 }
 
 int main(int argc, char **argv)

@@ -111,12 +111,12 @@ bool opt_duration(const char *s, uint64_t *ms)
  * Room for one more item of size bytes and a zero one behind it.  The lists carry no
  * capacity: it grows whenever the count has become a power of two.
  */
-static void *grow(struct arena *a, const void *items, size_t n, size_t size)
+static void *grow(struct arena *a, void *items, size_t n, size_t size)
 {
 	void *bigger;
 
 	if (n & (n - 1))
-		return (void *)(uintptr_t)items;
+		return items;
 	bigger = arena_array(a, 2 * n + 2, size);
 	if (n)
 		memcpy(bigger, items, n * size);
@@ -291,13 +291,22 @@ static int presets(struct arena *a, const struct opt *table, void *target, struc
 	return 0;
 }
 
-int options_parse(struct arena *a, const struct opt *table, enum opt_order order, char *const *argv,
-		  void *target, struct opt_result *out, struct err *e)
+/* A word that no row has: it must be an argument, or it ends the reading. */
+static int unknown(const struct word_of_argv *w, const char *arg, const struct opt_list *args,
+		   struct err *e)
+{
+	if (!w->name || args->n)
+		return 0;
+	if (!w->len || *w->name == '-')
+		return err_msg(e, EINVAL, "bad flag syntax: %s", arg);
+	return err_msg(e, EINVAL, "flag provided but not defined: -%.*s", (int)w->len, w->name);
+}
+
+int options_parse(struct arena *a, char *const *argv, struct opt_call *call, struct err *e)
 {
 	struct opt_list args = {0};
-	int r = presets(a, table, target, e);
+	int r = presets(a, call->table, call->target, e);
 
-	*out = (struct opt_result){0};
 	for (; r == 0 && *argv; argv++) {
 		struct word_of_argv w = split(*argv);
 
@@ -305,26 +314,21 @@ int options_parse(struct arena *a, const struct opt *table, enum opt_order order
 			argv++;
 			break;
 		}
-		const struct opt *o = w.name ? find(table, w.name, w.len) : NULL;
-		if (o) {
-			r = take(a, o, w.value, &argv, target, e);
-		} else if (w.name && is_help(&w)) {
-			out->help = true;
+		const struct opt *o = w.name ? find(call->table, w.name, w.len) : NULL;
+		if (!o && w.name && is_help(&w)) {
+			call->help = true;
 			return 0;
-		} else if (w.name && !args.n) {
-			if (!w.len || *w.name == '-')
-				return err_msg(e, EINVAL, "bad flag syntax: %s", *argv);
-			return err_msg(e, EINVAL, "flag provided but not defined: -%.*s",
-				       (int)w.len, w.name);
-		} else if (order == OPT_STOP) {
-			break;
-		} else {
-			store_list(a, *argv, &args);
 		}
+		r = o ? take(a, o, w.value, &argv, call->target, e) : unknown(&w, *argv, &args, e);
+		if (o || r < 0)
+			continue;
+		if (call->order == OPT_STOP)
+			break;
+		store_list(a, *argv, &args);
 	}
 	for (; r == 0 && *argv; argv++)
 		store_list(a, *argv, &args);
-	out->args = args.items ? args.items : arena_new(a, sizeof(*out->args));
-	out->n_args = args.n;
+	call->args = args.items ? args.items : arena_new(a, sizeof(*call->args));
+	call->n_args = args.n;
 	return r;
 }

@@ -30,12 +30,12 @@ enum opt_kind {
 };
 
 struct opt_list {
-	const char *const *items; /* NULL-terminated; NULL when never given */
+	const char **items; /* NULL-terminated; NULL when never given */
 	size_t n;
 };
 
 struct opt_u32_list {
-	const uint32_t *items;
+	uint32_t *items;
 	size_t n;
 };
 
@@ -59,19 +59,23 @@ enum opt_order {
 	OPT_MIXED /* known options are taken from between the arguments, as runc does */
 };
 
-struct opt_result {
+struct opt_call {
+	const struct opt *table;
+	enum opt_order order;
+	void *target; /* the verb's struct, zeroed */
+	/* what options_parse finds */
 	const char *const *args; /* what is no option, NULL-terminated */
 	size_t n_args;
 	bool help; /* -h or --help was met; the rest was not looked at */
 };
 
 /*
- * Reads argv (NULL-terminated, without the program's or verb's name) into target, which the
- * caller has zeroed.  Strings point into argv.  Errors have Go's words, which are what users
- * of runc know: "flag provided but not defined: -x".
+ * Reads argv (NULL-terminated, without the program's or verb's name) into the target.
+ * Strings point into argv.  Errors have Go's words, which are what users of runc know:
+ * "flag provided but not defined: -x".
  */
-int options_parse(struct arena *a, const struct opt *table, enum opt_order order, char *const *argv,
-		  void *target, struct opt_result *out, struct err *e) MUST_CHECK;
+int options_parse(struct arena *a, char *const *argv, struct opt_call *call,
+		  struct err *e) MUST_CHECK;
 
 /* true false 1 0 t f and their capital forms, as Go's ParseBool. */
 bool opt_bool(const char *s, bool *out);

@@ -28,7 +28,6 @@ enum { PS_MAX_BYTES = 64 << 20 };
 /* Starts ps of the host with its output in a pipe; *out is the reading end. */
 static int start_ps(char *const *argv, pid_t *pid, int *out, struct err *e)
 {
-	extern char **environ;
 	posix_spawn_file_actions_t actions;
 	int fds[2];
 
@@ -53,16 +52,16 @@ static int start_ps(char *const *argv, pid_t *pid, int *out, struct err *e)
 
 static int read_ps(struct command *c, char **text, struct err *e)
 {
-	const char **argv = arena_array(c->arena, c->n_args + 2, sizeof(*argv));
+	char **argv = arena_array(c->arena, c->n_args + 2, sizeof(*argv));
 	own_fd int out = -1;
-	pid_t pid;
-	int status;
+	pid_t pid = -1;
+	int status = 0;
 
-	argv[0] = "ps";
-	argv[1] = "-ef";
+	argv[0] = arena_strdup(c->arena, "ps");
+	argv[1] = arena_strdup(c->arena, "-ef");
 	for (size_t i = 1; i < c->n_args; i++)
-		argv[i] = c->args[i];
-	int r = start_ps((char *const *)(uintptr_t)argv, &pid, &out, e);
+		argv[i] = arena_strdup(c->arena, c->args[i]);
+	int r = start_ps(argv, &pid, &out, e);
 	if (r < 0)
 		return r;
 	r = file_read_fd(c->arena, out, "output of ps", PS_MAX_BYTES, text, NULL, e);
@@ -119,7 +118,7 @@ static bool line_is_of(const char *line, size_t column, const pid_t *pids, size_
 static int print_table(struct command *c, const pid_t *pids, size_t n, struct err *e)
 {
 	size_t column;
-	char *text;
+	char *text = NULL;
 	int r = read_ps(c, &text, e);
 
 	if (r < 0)
@@ -149,8 +148,8 @@ static void print_json(const pid_t *pids, size_t n)
 static int ps(struct command *c, struct err *e)
 {
 	const struct ps_opts *o = c->opts;
-	pid_t *pids;
-	size_t n;
+	pid_t *pids = NULL;
+	size_t n = 0;
 	bool json;
 	int r = format_read(o->format, &json, e);
 

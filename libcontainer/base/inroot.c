@@ -66,9 +66,10 @@ static int make_part(int parent, const char *name)
 		return -ENOENT;
 	if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST)
 		return -errno;
-	int fd = sys_openat2(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0,
+	int fd = sys_openat2(parent, name, O_PATH | O_DIRECTORY, 0,
 			     RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
-	/* EEXIST and then a symlink: one whose target is missing. */
+	/* ELOOP: EEXIST was a symlink whose target is missing.  No O_NOFOLLOW, which with O_PATH
+	 * would open the symlink itself. */
 	return fd >= 0 ? fd : -errno;
 }
 
@@ -107,10 +108,28 @@ static int walk(int root, const char *path, int how)
 	return take_fd(&at);
 }
 
+/* The usual case: only the last component is missing. */
+static int make_last(int root, const char *path, int how)
+{
+	const char *slash = strrchr(path, '/');
+	const char *last = slash ? slash + 1 : path;
+	size_t n = (size_t)(last - path);
+	char dir[PATH_MAX];
+
+	if (!*last || n >= sizeof(dir))
+		return -ENOENT;
+	memcpy(dir, path, n);
+	dir[n] = '\0';
+	own_fd int parent = resolve(root, dir, O_PATH | O_DIRECTORY, how);
+	return parent < 0 ? parent : make_part(parent, last);
+}
+
 int inroot_mkdirs(int root, const char *path, int how, struct err *e)
 {
 	int fd = resolve(root, path, O_PATH | O_DIRECTORY, how);
 
+	if (fd == -ENOENT)
+		fd = make_last(root, path, how);
 	if (fd == -ENOENT)
 		fd = walk(root, path, how);
 	return fd >= 0 ? fd : err_set(e, -fd, "make directory %s", path);
@@ -147,6 +166,6 @@ int inroot_mkfile(int root, const char *path, struct err *e)
 		return dir;
 	if (mknodat(dir, name, S_IFREG | 0644, 0) < 0 && errno != EEXIST)
 		return err_set(e, errno, "make file %s", path);
-	fd = sys_openat2(dir, name, O_PATH | O_NOFOLLOW, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+	fd = sys_openat2(dir, name, O_PATH, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 	return fd >= 0 ? fd : err_set(e, errno, "open %s", path);
 }

@@ -59,24 +59,32 @@ uint64_t fs_new_attrs(const struct fs_mount *m)
 	return m->late_readonly ? attrs & ~(uint64_t)MOUNT_ATTR_RDONLY : attrs;
 }
 
-/* The mount point, made if missing: a file for a bind mount of a file, else a directory. */
+/* A bind mount's mount point is a file if its source is no directory. */
+static int make_dest(const struct fs *fs, const struct fs_mount *m, int tree, int how,
+		     struct err *e)
+{
+	struct stat st = {.st_mode = S_IFDIR};
+
+	if (tree >= 0 && fstat(tree, &st) < 0)
+		return err_set(e, errno, "stat bind source");
+	return S_ISDIR(st.st_mode) ? inroot_mkdirs(fs->root, m->dest, how, e)
+				   : inroot_mkfile(fs->root, m->dest, e);
+}
+
+/* The mount point, made if missing; *existed is only looked for where it matters. */
 static int find_dest(const struct fs *fs, const struct fs_mount *m, int tree, bool *existed,
 		     struct err *e)
 {
-	int dir = m->kind == FS_MOUNT_BIND ? 0 : O_DIRECTORY;
+	bool dir = m->kind == FS_MOUNT_NEW || m->kind == FS_MOUNT_CGROUP;
+	bool look = !dir || m->keep_mode || m->opt.copy_up;
 	int how = m->plain_dir ? INROOT_NO_SYMLINKS : 0;
-	int fd = inroot_open(fs->root, m->dest, O_PATH | dir, how, e);
-	struct stat st;
+	int fd = -ENOENT;
 
+	if (look)
+		fd = inroot_open(fs->root, m->dest, O_PATH | (dir ? O_DIRECTORY : 0), how, e);
 	*existed = fd >= 0;
-	if (fd == -ENOENT && m->kind == FS_MOUNT_REMOUNT)
-		return fd;
-	if (fd == -ENOENT) {
-		if (tree >= 0 && fstat(tree, &st) < 0)
-			return err_set(e, errno, "stat bind source");
-		fd = tree >= 0 && !S_ISDIR(st.st_mode) ? inroot_mkfile(fs->root, m->dest, e)
-						       : inroot_mkdirs(fs->root, m->dest, how, e);
-	}
+	if (fd == -ENOENT && m->kind != FS_MOUNT_REMOUNT)
+		fd = make_dest(fs, m, tree, how, e);
 	if (m->plain_dir && (fd == -ELOOP || fd == -ENOTDIR || fd == -EEXIST))
 		return err_msg(e, -fd, "filesystem \"%s\" must be mounted on ordinary directory",
 			       m->type);
@@ -99,13 +107,17 @@ static int check_dest(const struct fs *fs, const struct fs_mount *m, int tree, i
 	struct statfs sfs;
 	struct stat st;
 
-	if (fstat(at, &st) < 0 || fstatfs(at, &sfs) < 0)
+	if (fstat(at, &st) < 0)
 		return err_set(e, errno, "stat mount point");
 	if (st.st_ino == fs->root_ino && st.st_dev == fs->root_dev)
 		return err_msg(e, EINVAL, "mounting into / is prohibited");
 	if (m->kind == FS_MOUNT_BIND && str_eq(m->dest, "/proc") && !is_proc_root(tree))
 		return err_msg(e, EINVAL,
 			       "\"/proc\" cannot be mounted because it is not of type proc");
+	if (st.st_dev == fs->root_dev)
+		return 0;
+	if (fstatfs(at, &sfs) < 0)
+		return err_set(e, errno, "stat mount point");
 	if (sfs.f_type != PROC_SUPER_MAGIC || fs_proc_dest_allowed(m->dest))
 		return 0;
 	if (st.st_ino != PROC_ROOT_INO)

@@ -74,6 +74,7 @@ struct fs {
 	size_t n_trees;
 	dev_t root_dev;
 	ino_t root_ino;
+	bool root_on_slash; /* attached on "/" instead of the rootfs path */
 };
 
 #endif

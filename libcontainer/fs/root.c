@@ -79,8 +79,10 @@ static int attach_root(const struct fs_plan *p, struct fs *fs, struct err *e)
 	if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &slave, sizeof(slave)) < 0)
 		return err_set(e, errno, "set propagation of /");
 	int r = move_mount(fs->root, "", AT_FDCWD, p->rootfs, MOVE_MOUNT_F_EMPTY_PATH);
-	if (r < 0 && errno == EACCES)
+	if (r < 0 && errno == EACCES) {
+		fs->root_on_slash = true;
 		r = move_mount(fs->root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+	}
 	if (r < 0)
 		return err_set(e, errno, "rootfs: attach %s", p->rootfs);
 	if (fstat(fs->root, &st) < 0)
@@ -164,7 +166,8 @@ static int enter_by_chroot(const struct fs_plan *p, const struct fs *fs, struct 
 
 	if (r < 0)
 		return r;
-	if (move_mount(fs->root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+	if (!fs->root_on_slash &&
+	    move_mount(fs->root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return err_set(e, errno, "move root");
 	if (fchdir(fs->root) < 0 || chroot(".") < 0)
 		return err_set(e, errno, "chroot");

@@ -100,10 +100,21 @@ int tree_new(const char *type, const char *source, const struct fs_data *data, s
 	return tree >= 0 ? tree : context_error(fs, errno, type, "mount", e);
 }
 
+/* move_mount(2) answers EINVAL where mount(2) says ENOTDIR, the word that engines explain. */
+static int attach_code(int tree, int at, int code)
+{
+	struct stat from, to;
+
+	if (code == EINVAL && fstat(tree, &from) == 0 && fstat(at, &to) == 0 &&
+	    S_ISDIR(from.st_mode) != S_ISDIR(to.st_mode))
+		return ENOTDIR;
+	return code;
+}
+
 int tree_attach(int tree, int at, struct err *e)
 {
 	if (move_mount(tree, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-		return err_set(e, errno, "attach");
+		return err_set(e, attach_code(tree, at, errno), "attach");
 	return 0;
 }
 

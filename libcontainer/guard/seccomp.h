@@ -49,11 +49,9 @@ bool seccomp_allows(const struct seccomp_program *p, long nr);
 
 /*
  * Puts the program on this thread, which has no_new_privs or CAP_SYS_ADMIN; *listener gets the
- * notification descriptor (close-on-exec) or -1.  No program: nothing happens.  The symbol has
- * another name because libseccomp.a has a seccomp_load() too.
+ * notification descriptor (close-on-exec) or -1.  No program: nothing happens.
  */
-int seccomp_load(const struct seccomp_program *p, int *listener,
-		 struct err *e) __asm__("brig_seccomp_load") MUST_CHECK;
+int seccomp_install(const struct seccomp_program *p, int *listener, struct err *e) MUST_CHECK;
 
 /*
  * Connects to listenerPath and hands over the descriptor with the container process state

@@ -11,7 +11,7 @@
 #include "guard/seccomp.h"
 #include "specs/json_print.h"
 
-int seccomp_load(const struct seccomp_program *p, int *listener, struct err *e)
+int seccomp_install(const struct seccomp_program *p, int *listener, struct err *e)
 {
 	struct sock_fprog prog = {.filter = p->insns, .len = (unsigned short)p->n_insns};
 

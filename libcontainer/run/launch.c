@@ -49,7 +49,7 @@ static size_t code_size(void)
 	return ph.p_filesz;
 }
 
-int launch_prepare(struct err *e)
+int exec_image_prepare(struct err *e)
 {
 	own_fd int fd = new_memfd("brig-stub", e);
 

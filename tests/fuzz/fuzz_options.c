@@ -44,11 +44,11 @@ static void check(enum opt_order order, char *const *argv, size_t n)
 {
 	own_arena struct arena a = {0};
 	struct target t = {0};
-	struct opt_result res;
+	struct opt_call res = {.table = table, .order = order, .target = &t};
 	struct err e = {0};
 	int sig;
 
-	if (options_parse(&a, table, order, argv, &t, &res, &e) < 0) {
+	if (options_parse(&a, argv, &res, &e) < 0) {
 		assert(e.code && e.msg[0]);
 		return;
 	}

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
@@ -29,26 +30,38 @@ struct scenario {
 	struct oci_config config;
 	struct oci_root root;
 	struct oci_linux linux_;
-	bool userns, no_pivot, own_cgroup_ns, host_net;
+	bool userns, rootless, no_pivot, own_cgroup_ns, host_net;
 	enum cgroup_layout layout;
 	const struct cgroup_view *views;
 	size_t n_views;
 	void (*prepare)(const char *bundle); /* as root, on the host's side */
 	void (*before_enter)(const struct fs_plan *p, struct fs *fs);
 	void (*inside)(void);
+	void (*after)(void);    /* on the host's side again */
 	const char *want_error; /* instead of success: a part of the message */
 };
 
-#define OPTIONS(...) \
-	.options = (const char *const[]){ __VA_ARGS__, NULL }, \
-	.n_options = sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *)
+/* MOUNT(destination, type, source, option...): one entry of config.mounts; MAPPED adds id maps. */
+#define WORDS(...)  ((const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
+#define COUNT_OF(x) (sizeof(x) / sizeof(char *) - 1)
+#define MOUNT(d, t, s, ...)                                                                        \
+	{                                                                                          \
+		d, t, s, WORDS(__VA_ARGS__), COUNT_OF(WORDS(__VA_ARGS__)), NULL, NULL, 0, 0        \
+	}
 
 enum { MAPPED_ROOT = 100000, MAPPED_IDS = 65536 };
 
 static const struct oci_id_mapping fixture_map[] = {
-	{ 0, MAPPED_ROOT, MAPPED_IDS }
+	{0, MAPPED_ROOT, MAPPED_IDS}
 };
-static const struct idmap fixture_idmap = { fixture_map, fixture_map, 1, 1 };
+static const struct idmap fixture_idmap = {fixture_map, fixture_map, 1, 1};
+
+/* Of a user without any rights: the only map it can write. */
+enum { ROOTLESS_UID = 1000 };
+static const struct oci_id_mapping rootless_map[] = {
+	{0, ROOTLESS_UID, 1},
+};
+static const struct idmap rootless_idmap = {rootless_map, rootless_map, 1, 1};
 
 static inline void make_file(const char *dir, const char *name, const char *text, mode_t mode)
 {
@@ -126,13 +139,16 @@ static inline bool error_expected(const struct scenario *s, const struct err *e,
 	return false;
 }
 
-static inline int run_inside(const struct scenario *s, const struct fs_plan *p, struct fs *fs)
+static inline int run_inside(const struct scenario *s, struct arena *a, const struct fs_plan *p,
+			     struct fs *fs)
 {
 	struct err e;
 
 	checks_failed = 0;
 	if (s->userns && (setgid(0) < 0 || setuid(0) < 0))
 		return 99;
+	if (s->rootless && fs_open(a, p, &fs, &e) < 0)
+		return error_expected(s, &e, "open") ? 0 : 98;
 	int64_t t0 = now_us();
 	if (fs_build(p, fs, &e) < 0)
 		return error_expected(s, &e, "build") ? 0 : 98;
@@ -155,10 +171,11 @@ static inline int run_inside(const struct scenario *s, const struct fs_plan *p, 
 	return checks_failed > 90 ? 90 : checks_failed;
 }
 
-static inline int clone_and_run(const struct scenario *s, const struct fs_plan *p, struct fs *fs)
+static inline int clone_and_run(const struct scenario *s, struct arena *a, const struct fs_plan *p,
+				struct fs *fs)
 {
-	struct clone_args args = { .flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS,
-				   .exit_signal = SIGCHLD };
+	struct clone_args args = {.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS,
+				  .exit_signal = SIGCHLD};
 	int go[2], status;
 	struct err e;
 	char byte;
@@ -174,11 +191,12 @@ static inline int clone_and_run(const struct scenario *s, const struct fs_plan *
 	pid_t pid = sys_clone3(&args);
 	if (pid == 0) {
 		(void)close(go[1]);
-		_exit(read(go[0], &byte, 1) == 1 ? run_inside(s, p, fs) : 94);
+		_exit(read(go[0], &byte, 1) == 1 ? run_inside(s, a, p, fs) : 94);
 	}
 	if (pid < 0)
 		return 93;
-	if (s->userns && idmap_write(&fixture_idmap, pid, true, &e) < 0)
+	if (s->userns &&
+	    idmap_write(s->rootless ? &rootless_idmap : &fixture_idmap, pid, !s->rootless, &e) < 0)
 		fprintf(stderr, "idmap: %s\n", e.msg);
 	fs_close(fs);
 	if (write(go[1], "", 1) != 1 || waitpid(pid, &status, 0) != pid)
@@ -198,36 +216,41 @@ static inline int run_bundle(const struct scenario *s, const char *bundle)
 		.own_cgroup_ns = s->own_cgroup_ns,
 		.own_mount_ns = true,
 		.own_net_ns = !s->host_net,
-		.idmap = s->userns ? &fixture_idmap : NULL,
+		.rootless = s->rootless,
+		.idmap = s->rootless ? &rootless_idmap
+			 : s->userns ? &fixture_idmap
+				     : NULL,
 		.cgroup_layout = s->layout,
 		.cgroup_views = s->views,
 		.n_cgroup_views = s->n_views,
 	};
-	own_arena struct arena a = { 0 };
+	own_arena struct arena a = {0};
 	const struct fs_plan *p;
-	struct fs *fs;
+	struct fs *fs = NULL;
 	struct err e;
 	int64_t t0 = now_us();
 
 	if (fs_plan_make(&a, &req, &p, &e) < 0)
 		return error_expected(s, &e, "plan") ? 0 : 91;
 	int64_t t1 = now_us();
-	if (fs_open(&a, p, &fs, &e) < 0)
+	if (!s->rootless && fs_open(&a, p, &fs, &e) < 0)
 		return error_expected(s, &e, "open") ? 0 : 91;
 	if (getenv("BRIG_TEST_TIMES"))
-		fprintf(stderr, "plan %ld us, open %ld us\n", (long)(t1 - t0), (long)(now_us() - t1));
-	return clone_and_run(s, p, fs);
+		fprintf(stderr, "plan %ld us, open %ld us\n", (long)(t1 - t0),
+			(long)(now_us() - t1));
+	return clone_and_run(s, &a, p, fs);
 }
 
 /* In a mount namespace that dies with the process: nothing of a scenario reaches the host. */
 static inline int run_private(const struct scenario *s)
 {
-	static const char *const dirs[] = { "rootfs", "rootfs/bin", "rootfs/proc", "rootfs/sys",
-					    "rootfs/dev", "rootfs/etc", "rootfs/tmp" };
+	static const char *const dirs[] = {"rootfs",     "rootfs/bin", "rootfs/proc", "rootfs/sys",
+					   "rootfs/dev", "rootfs/etc", "rootfs/tmp"};
 	const char *bundle = "/mnt/bundle";
 
 	if (unshare(CLONE_NEWNS) < 0 || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mount("tmpfs", "/mnt", "tmpfs", 0, "mode=755") < 0 || mount("", "/mnt", NULL, MS_SHARED, NULL) < 0)
+	    mount("tmpfs", "/mnt", "tmpfs", 0, "mode=755") < 0 ||
+	    mount("", "/mnt", NULL, MS_SHARED, NULL) < 0)
 		return 89;
 	umask(022);
 	make_dir("/mnt", "bundle", 0755);
@@ -236,11 +259,19 @@ static inline int run_private(const struct scenario *s)
 	make_file(bundle, "rootfs/etc/marker", "image", 0644);
 	if (s->prepare)
 		s->prepare(bundle);
-	if (s->userns) {
-		if (system("chown -Rh 100000:100000 /mnt/bundle/rootfs") != 0)
-			return 88;
-	}
-	return run_bundle(s, bundle);
+	if (s->rootless) {
+		if (system("chown -Rh 1000:1000 /mnt/bundle") != 0 ||
+		    setresgid(ROOTLESS_UID, ROOTLESS_UID, ROOTLESS_UID) < 0 ||
+		    setresuid(ROOTLESS_UID, ROOTLESS_UID, ROOTLESS_UID) < 0 ||
+		    prctl(PR_SET_DUMPABLE, 1) < 0)
+			return 87;
+	} else if (s->userns && system("chown -Rh 100000:100000 /mnt/bundle/rootfs") != 0)
+		return 88;
+	int r = run_bundle(s, bundle);
+	checks_failed = 0;
+	if (s->after)
+		s->after();
+	return r ? r : checks_failed;
 }
 
 /* Runs the scenario; true if everything checked inside and the end was as wanted. */

@@ -58,7 +58,7 @@ static bool has(enum cg_ctrl c)
 static const struct cgroup_plan *plan(const char *path, const struct oci_resources *res)
 {
 	struct oci_linux *l = arena_new(&arena, sizeof(*l));
-	struct cgroup_request req = { .id = "brigtest", .linux_ = l };
+	struct cgroup_request req = {.id = "brigtest", .linux_ = l};
 	const struct cgroup_plan *p = NULL;
 	struct err e;
 
@@ -79,7 +79,7 @@ static struct cgroup *make(const char *path, const struct oci_resources *res)
 
 static void nap_ms(long ms)
 {
-	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
+	struct timespec ts = {ms / 1000, ms % 1000 * 1000000};
 
 	nanosleep(&ts, NULL);
 }
@@ -88,7 +88,7 @@ static void nap_ms(long ms)
 static pid_t sleeper(struct cgroup *cg)
 {
 	int fd = cgroup_spawn_fd(cg);
-	struct clone_args args = { .exit_signal = SIGCHLD };
+	struct clone_args args = {.exit_signal = SIGCHLD};
 	struct err e;
 
 	if (fd >= 0) {
@@ -291,10 +291,10 @@ static void test_limits_v1(void)
 	const char *path = test_path("limits");
 	int64_t mem = 64 << 20, memsw = 64 << 20, quota = 20000;
 	uint64_t period = 50000, shares = 512, swappiness = 10;
-	struct oci_memory m = { .limit = &mem, .swap = &memsw, .swappiness = &swappiness };
-	struct oci_cpu c = { .shares = &shares, .quota = &quota, .period = &period, .cpus = "0" };
-	struct oci_pids pids = { 33 };
-	struct oci_resources r = { .memory = &m, .cpu = &c, .pids = &pids };
+	struct oci_memory m = {.limit = &mem, .swap = &memsw, .swappiness = &swappiness};
+	struct oci_cpu c = {.shares = &shares, .quota = &quota, .period = &period, .cpus = "0"};
+	struct oci_pids pids = {33};
+	struct oci_resources r = {.memory = &m, .cpu = &c, .pids = &pids};
 	struct cgroup *cg = make(path, &r);
 	struct err e;
 
@@ -332,8 +332,8 @@ static void test_limits_v1(void)
 	read_limit(cg, CG_CPU, "cpu.shares", "512");
 	read_limit(cg, CG_CPUSET, "cpuset.cpus", "0");
 	/* unlimited takes memory+swap along */
-	struct oci_memory free_m = { .limit = &(int64_t){ -1 } };
-	struct oci_resources free_r = { .memory = &free_m };
+	struct oci_memory free_m = {.limit = &(int64_t){-1}};
+	struct oci_resources free_r = {.memory = &free_m};
 	CHECK(ok(cgroup_update(&arena, cg, &free_r, &e), &e));
 	read_limit(cg, CG_MEMORY, "memory.limit_in_bytes", "9223372036854771712");
 	CHECK(ok(cgroup_destroy(cg, &e), &e));
@@ -343,11 +343,11 @@ static void test_limits_v1(void)
 
 static void test_refused(void)
 {
-	struct oci_map map = { "memory.max", "1" };
-	struct oci_resources uni = { .unified = &map, .n_unified = 1 };
-	struct oci_linux l = { .resources = &uni };
-	struct cgroup_request req = { .id = "brigtest", .linux_ = &l };
-	const char *const bad[] = { "../x", "/a/../b", "/a//b", "/", "a\nb", "/a/." };
+	struct oci_map map = {"memory.max", "1"};
+	struct oci_resources uni = {.unified = &map, .n_unified = 1};
+	struct oci_linux l = {.resources = &uni};
+	struct cgroup_request req = {.id = "brigtest", .linux_ = &l};
+	const char *const bad[] = {"../x", "/a/../b", "/a//b", "/", "a\nb", "/a/."};
 	const struct cgroup_plan *p;
 	struct err e;
 
@@ -361,8 +361,8 @@ static void test_refused(void)
 		CHECK(cgroup_plan_make(&arena, &host, &req, &p, &e) == -EINVAL);
 	}
 	/* a failed create leaves nothing */
-	struct oci_cpu c = { .cpus = "4000" };
-	struct oci_resources r = { .cpu = &c };
+	struct oci_cpu c = {.cpus = "4000"};
+	struct oci_resources r = {.cpu = &c};
 	const char *path = test_path("bad");
 	struct cgroup *cg;
 	if (has(CG_CPUSET))
@@ -375,8 +375,8 @@ static void test_sub(void)
 {
 	const char *path = test_path("sub");
 	struct cgroup *cg = make(path, NULL);
-	const char *const out[] = { "../out" }, *const missing[] = { "nosuch" };
-	const char *const ctrl[] = { "nosuch:/x" }, *const sub[] = { "in" };
+	const char *const out[] = {"../out"}, *const missing[] = {"nosuch"};
+	const char *const ctrl[] = {"nosuch:/x"}, *const sub[] = {"in"};
 	struct err e;
 	int status;
 
@@ -411,11 +411,14 @@ static void test_sub(void)
 static void test_devices(void)
 {
 	struct oci_device_cgroup rules[] = {
-		{ .allow = false, .access = "rwm" },
-		{ .allow = true, .type = "c", .major = &(int64_t){ 1 }, .minor = &(int64_t){ 11 },
-		  .access = "r" },
+		{.allow = false,          .access = "rwm"},
+		{ .allow = true,
+		 .type = "c",
+		 .major = &(int64_t){1},
+		 .minor = &(int64_t){11},
+		 .access = "r"},
 	};
-	struct oci_resources r = { .devices = rules, .n_devices = LEN(rules) };
+	struct oci_resources r = {.devices = rules, .n_devices = LEN(rules)};
 	const char *path = test_path("dev");
 	struct cgroup *cg = make(path, &r);
 	struct err e;
@@ -453,6 +456,163 @@ static void test_devices(void)
 	CHECK(gone(path));
 }
 
+static void test_stats(void)
+{
+	struct oci_pids pids = {44};
+	struct oci_resources r = {.pids = &pids};
+	const char *path = test_path("stats");
+	struct cgroup *cg = make(path, has(CG_PIDS) ? &r : NULL);
+	struct err e;
+	char *json = NULL;
+	int status;
+
+	if (!cg)
+		return;
+	pid_t pid = sleeper(cg);
+	CHECK(ok(cgroup_stats_json(&arena, cg, &json, &e), &e));
+	CHECK(json && json[0] == '{' && strstr(json, "\"cpu\":{\"usage\":{"));
+	if (has(CG_PIDS))
+		CHECK(strstr(json, "\"pids\":{\"current\":1,\"limit\":44}"));
+	if (has(CG_MEMORY))
+		CHECK(strstr(json, "\"memory\":{\"cache\":"));
+	if (getenv("BRIG_TEST_SHOW"))
+		printf("%s\n", json);
+	CHECK(ok(cgroup_destroy(cg, &e), &e));
+	CHECK(waitpid(pid, &status, 0) == pid);
+	/* gone: still an object */
+	CHECK(ok(cgroup_stats_json(&arena, cg, &json, &e), &e));
+	CHECK(json[0] == '{' && json[strlen(json) - 1] == '}');
+	cgroup_close(cg);
+	CHECK(gone(path));
+}
+
+static void test_oom(void)
+{
+	int64_t limit = 16 << 20;
+	struct oci_memory m = {.limit = &limit, .swap = &limit};
+	struct oci_resources r = {.memory = &m};
+	const char *path = test_path("oom");
+	struct cgroup *cg = make(path, &r);
+	struct cgroup_oom_watch w;
+	struct err e;
+	int status, go[2], n = 0;
+
+	if (!cg || pipe2(go, O_CLOEXEC) < 0)
+		return;
+	CHECK(ok(cgroup_oom_open(cg, &w, &e), &e));
+	CHECK(cgroup_oom_read(&w) == 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		char c;
+
+		(void)!read(go[0], &c, 1);
+		for (size_t i = 0; i < 64; i++) {
+			char *p = malloc(1 << 20);
+
+			memset(p, 1 + (int)i, 1 << 20);
+			*(volatile char *)p = 1;
+		}
+		_exit(0);
+	}
+	CHECK(ok(cgroup_attach(cg, pid, &e), &e));
+	CHECK(write(go[1], "x", 1) == 1);
+	CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) &&
+	      WTERMSIG(status) == SIGKILL);
+	for (int i = 0; i < 100 && n == 0; i++, nap_ms(10))
+		n = cgroup_oom_read(&w);
+	CHECK(n == 1);
+	CHECK(cgroup_oom_read(&w) == 0);
+	CHECK(ok(cgroup_destroy(cg, &e), &e));
+	CHECK(cgroup_oom_read(&w) == -1);
+	cgroup_oom_close(&w);
+	cgroup_close(cg);
+	close(go[0]);
+	close(go[1]);
+	CHECK(gone(path));
+}
+
+/* cgroup v2 limits: where these controllers are cgroup2's. */
+static void test_limits_v2(void)
+{
+	const char *path = test_path("limits2/c");
+	int64_t mem = 64 << 20, memsw = 96 << 20, quota = 20000, reservation = 32 << 20;
+	uint64_t period = 50000, shares = 2048;
+	struct oci_map unified[] = {
+		{"memory.oom.group", "1"},
+                {"cgroup.max.depth", "7"}
+        };
+	struct oci_memory m = {.limit = &mem, .swap = &memsw, .reservation = &reservation};
+	struct oci_cpu c = {.shares = &shares, .quota = &quota, .period = &period, .cpus = "0"};
+	struct oci_pids pids = {33};
+	struct oci_resources r = {.memory = &m,
+				  .cpu = &c,
+				  .pids = &pids,
+				  .unified = unified,
+				  .n_unified = LEN(unified)};
+	struct cgroup *cg = make(path, &r), *no;
+	struct err e;
+
+	if (!cg)
+		return;
+	read_limit(cg, CG_MEMORY, "memory.max", "67108864");
+	read_limit(cg, CG_MEMORY, "memory.swap.max", "33554432");
+	read_limit(cg, CG_MEMORY, "memory.low", "33554432");
+	read_limit(cg, CG_MEMORY, "memory.oom.group", "1");
+	read_limit(cg, CG_CORE, "cgroup.max.depth", "7");
+	read_limit(cg, CG_CPU, "cpu.max", "20000 50000");
+	read_limit(cg, CG_CPU, "cpu.weight", "174");
+	read_limit(cg, CG_CPUSET, "cpuset.cpus", "0");
+	read_limit(cg, CG_PIDS, "pids.max", "33");
+	cg = reopen(cg);
+	/* only the period, only memory+swap: the rest stays */
+	struct oci_cpu only_period = {.period = &(uint64_t){100000}};
+	struct oci_memory only_swap = {.swap = &(int64_t){128 << 20}};
+	struct oci_resources r2 = {.cpu = &only_period, .memory = &only_swap};
+	CHECK(ok(cgroup_update(&arena, cg, &r2, &e), &e));
+	read_limit(cg, CG_CPU, "cpu.max", "20000 100000");
+	read_limit(cg, CG_MEMORY, "memory.swap.max", "67108864");
+	/* set back */
+	mem = memsw = 48 << 20;
+	c.cpus = "4000";
+	r.n_unified = 0;
+	CHECK(cgroup_update(&arena, cg, &r, &e) < 0);
+	read_limit(cg, CG_MEMORY, "memory.max", "67108864");
+	read_limit(cg, CG_MEMORY, "memory.swap.max", "67108864");
+	read_limit(cg, CG_CPUSET, "cpuset.cpus", "0");
+	/* below the usage */
+	pid_t pid = sleeper(cg);
+	struct oci_memory low = {.limit = &(int64_t){4096}, .check_before_update = &(bool){true}};
+	struct oci_resources r3 = {.memory = &low};
+	int status;
+	CHECK(ok(cg_poke(cg_unified(cg), "memory.max", "67108864", &e), &e));
+	char usage[32] = "";
+	CHECK(cg_peek(cg_unified(cg), "memory.current", usage, sizeof(usage)) > 0);
+	if (atol(usage) >= 4096) {
+		CHECK(cgroup_update(&arena, cg, &r3, &e) < 0);
+		CHECK(strstr(e.msg, "rejecting memory limit"));
+	}
+	CHECK(ok(cgroup_signal(cg, SIGKILL, &e), &e));
+	CHECK(waitpid(pid, &status, 0) == pid);
+	/* a parent with processes of its own cannot pass controllers on */
+	struct cgroup *up = make(test_path("inner"), NULL);
+	pid_t in = up ? sleeper(up) : 0;
+	struct oci_resources r4 = {.pids = &pids};
+	CHECK(cgroup_create(&arena, plan(test_path("inner/c"), &r4), &no, &e) == -EBUSY);
+	CHECK(strstr(e.msg, "holds processes of its own") && strstr(e.msg, "-inner"));
+	if (in > 0) {
+		CHECK(ok(cgroup_destroy(up, &e), &e));
+		CHECK(waitpid(in, &status, 0) == in);
+	}
+	/* a leaf that passes controllers on cannot take processes */
+	CHECK(ok(cg_poke(cg_unified(cg), "cgroup.subtree_control", "+pids", &e), &e));
+	CHECK(cgroup_create(&arena, plan(path, NULL), &no, &e) == -EBUSY);
+	CHECK(ok(cgroup_destroy(cg, &e), &e));
+	cgroup_close(cg);
+	cgroup_close(up);
+	remove_parent(test_path("limits2"));
+	CHECK(gone(test_path("limits2")) && gone(test_path("inner")));
+}
+
 int main(void)
 {
 	struct err e;
@@ -477,7 +637,12 @@ int main(void)
 	if (host.layout != CGROUP_V2 && has(CG_MEMORY) && has(CG_CPU) && has(CG_CPUSET) &&
 	    has(CG_PIDS))
 		test_limits_v1();
-	nap_ms(1);
+	test_stats();
+	if (has(CG_MEMORY))
+		test_oom();
+	if (host.layout == CGROUP_V2 && has(CG_MEMORY) && has(CG_CPU) && has(CG_CPUSET) &&
+	    has(CG_PIDS))
+		test_limits_v2();
 	arena_free(&arena);
 	return check_done();
 }

@@ -44,7 +44,7 @@ static struct run {
 	char line[1024];
 	char *argv[MAX_WORDS + 1];
 	struct target t;
-	struct opt_result res;
+	struct opt_call res;
 	struct err e;
 	int ret;
 } run;
@@ -59,7 +59,8 @@ static void parse(enum opt_order order, const char *line)
 	snprintf(run.line, sizeof(run.line), "%s", line);
 	for (char *w = strtok(run.line, " "); w && n < MAX_WORDS; w = strtok(NULL, " "))
 		run.argv[n++] = strcmp(w, "_") == 0 ? empty : w;
-	run.ret = options_parse(&run.arena, table, order, run.argv, &run.t, &run.res, &run.e);
+	run.res = (struct opt_call){.table = table, .order = order, .target = &run.t};
+	run.ret = options_parse(&run.arena, run.argv, &run.res, &run.e);
 }
 
 static void fails(enum opt_order order, const char *line, const char *message)

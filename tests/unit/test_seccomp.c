@@ -182,7 +182,7 @@ static void loaded_profile(void)
 	CHECK(seccomp_allows(&p, SYS_read) && seccomp_allows(&p, SYS_execve));
 	CHECK(!seccomp_allows(&p, SYS_mount) && !seccomp_allows(&p, SYS_clone));
 	CHECK(!seccomp_allows(&p, 1000));
-	CHECK(seccomp_load(&p, &listener, &err) == 0 && listener == -1);
+	CHECK(seccomp_install(&p, &listener, &err) == 0 && listener == -1);
 	CHECK(syscall(SYS_mount, NULL, NULL, NULL, 0, NULL) < 0 && errno == EPERM);
 	CHECK(syscall(SYS_clone3, NULL, 0) < 0 && errno == ENOSYS);
 	CHECK(syscall(1000) < 0 && errno == ENOSYS);
@@ -200,7 +200,7 @@ static void killed_by_a_foreign_call(void)
 	struct seccomp_program p;
 	int listener;
 
-	CHECK(compile(&s, &p) == 0 && seccomp_load(&p, &listener, &err) == 0);
+	CHECK(compile(&s, &p) == 0 && seccomp_install(&p, &listener, &err) == 0);
 #if defined(__x86_64__)
 	syscall(0x40000000 + SYS_getpid);
 #else
@@ -213,7 +213,7 @@ static void nothing_to_load(void)
 	struct seccomp_program p = {0};
 	int listener = 5;
 
-	CHECK(seccomp_load(&p, &listener, &err) == 0 && listener == -1);
+	CHECK(seccomp_install(&p, &listener, &err) == 0 && listener == -1);
 	CHECK(seccomp_allows(&p, SYS_mount));
 	CHECK(prctl(PR_GET_SECCOMP) == 0);
 }
@@ -225,7 +225,7 @@ static void not_without_right(void)
 
 	CHECK(compile(&profile_like_an_engines, &p) == 0);
 	CHECK(setresuid(1000, 1000, 1000) == 0);
-	CHECK(seccomp_load(&p, &listener, &err) == -EACCES);
+	CHECK(seccomp_install(&p, &listener, &err) == -EACCES);
 	CHECK(strstr(err.msg, "neither no_new_privs nor CAP_SYS_ADMIN") != NULL);
 }
 
@@ -238,9 +238,9 @@ static void take_flags(void)
 
 	CHECK(compile(&s, &p) == 0);
 	CHECK(p.flags == (SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW));
-	CHECK(seccomp_load(&p, &listener, &err) == 0 && listener == -1);
+	CHECK(seccomp_install(&p, &listener, &err) == 0 && listener == -1);
 	p.flags = 1U << 31;
-	CHECK(seccomp_load(&p, &listener, &err) == -EINVAL);
+	CHECK(seccomp_install(&p, &listener, &err) == -EINVAL);
 	CHECK(strstr(err.msg, "flags 0x80000000") != NULL);
 }
 
@@ -288,7 +288,7 @@ static void listener_to_agent(void)
 	CHECK(strstr(err.msg, "failed to connect with seccomp agent") == err.msg);
 	int agent = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	CHECK(bind(agent, (struct sockaddr *)&sa, sizeof(sa)) == 0 && listen(agent, 1) == 0);
-	CHECK(seccomp_load(&p, &listener, &err) == 0 && listener >= 0);
+	CHECK(seccomp_install(&p, &listener, &err) == 0 && listener >= 0);
 	CHECK(fcntl(listener, F_GETFD) & FD_CLOEXEC);
 	CHECK(seccomp_send_listener(&arena, &p, listener, 77, "{\"id\":\"x\"}", &err) == 0);
 	int conn = accept(agent, NULL, NULL);
