@@ -41,8 +41,7 @@ static bool kernel_takes(const struct sock_filter *f, size_t n)
 				       .filter = (struct sock_filter *)(size_t)f};
 
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-		/* With an unknown flag it never stays: EINVAL comes after the program's check? No:
-		 * before.  So it is loaded, and the child can do nothing but die. */
+		/* A random filter that is on may forbid everything, exit included. */
 		long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &p);
 		if (r == 0)
 			for (;;)
