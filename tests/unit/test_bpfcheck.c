@@ -233,6 +233,26 @@ static void engine_profile(void)
 	CHECK(bpf_run(all.insns, all.n, &d) == SECCOMP_RET_ALLOW); /* i386 read */
 }
 
+/* Chains for every number: the tree's halves are further apart than a conditional jump goes. */
+static void far_jumps(void)
+{
+	const struct oci_seccomp_arg args[] = {
+		{0, 5,           0, "SCMP_CMP_GE"},
+                {1, 0x100000007, 0, "SCMP_CMP_LT"}
+        };
+	const struct oci_seccomp_rule r = {.names = profile_names,
+					   .n_names = LEN(profile_names),
+					   .action = "SCMP_ACT_ALLOW",
+					   .args = args,
+					   .n_args = 2};
+	struct oci_seccomp s = {
+		.default_action = "SCMP_ACT_ERRNO", .syscalls = &r, .n_syscalls = 1};
+	struct program p = ours(&s);
+
+	CHECK(p.n > 2000 && differs_from_model(&s, &p, 500, 20) == 0);
+	CHECK(kernel_takes(p.insns, p.n));
+}
+
 /* i386's socketcall and ipc, without a rule that lets all of them through. */
 static void i386_multiplexers(void)
 {
@@ -487,6 +507,7 @@ int main(int argc, char **argv)
 	validator_agrees_with_kernel();
 	interpreter_computes();
 	engine_profile();
+	far_jumps();
 	i386_multiplexers();
 	random_policies();
 	same_as_libseccomp();
