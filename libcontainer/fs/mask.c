@@ -59,11 +59,11 @@ struct used {
 
 static int mask(struct fs *fs, const char *path, struct used *used, struct err *e)
 {
-	own_fd int at = inroot_open(fs->root, path, O_PATH, 0, e);
+	own_fd int at = inroot_open(fs->root, path, O_PATH, 0, NULL);
 	struct stat st;
 
 	if (at < 0)
-		return is_absent(at) ? 0 : at;
+		return is_absent(at) ? 0 : err_set(e, -at, "open");
 	if (fstat(at, &st) < 0)
 		return err_set(e, errno, "stat %s", path);
 	bool dir = S_ISDIR(st.st_mode);
@@ -77,10 +77,10 @@ static int mask(struct fs *fs, const char *path, struct used *used, struct err *
 static int make_readonly(struct fs *fs, const char *path, struct err *e)
 {
 	static const struct fs_attrs readonly = {.set = MOUNT_ATTR_RDONLY};
-	own_fd int at = inroot_open(fs->root, path, O_PATH, 0, e);
+	own_fd int at = inroot_open(fs->root, path, O_PATH, 0, NULL);
 
 	if (at < 0)
-		return is_absent(at) ? 0 : at;
+		return is_absent(at) ? 0 : err_set(e, -at, "open");
 	own_fd int tree = tree_clone(at, "", true, e);
 	if (tree < 0)
 		return tree;

@@ -101,9 +101,17 @@ static void test_mkdirs(void)
 	CHECK(inroot_mkdirs(root, "out/x", 0, &e) == -ENOENT ||
 	      access(in_top("outside/x"), F_OK) < 0);
 	CHECK(access(in_top("outside/x"), F_OK) < 0);
-	CHECK(inroot_mkdirs(root, "dangling", 0, &e) < 0 &&
-	      inroot_mkdirs(root, "dangling/y", 0, &e) < 0);
+	CHECK(inroot_mkdirs(root, "dangling/y", INROOT_NO_SYMLINKS, &e) == -ELOOP);
+	CHECK(inroot_mkdirs(root, "loop/y", 0, &e) == -ELOOP);
 	CHECK(access(in_top("root/nowhere"), F_OK) < 0);
+	own_fd int f = inroot_mkdirs(root, "dangling/y", 0, &e);
+	CHECK(same(f, "root/nowhere/x/y"));
+	/* chains of links, relative ones and such as want to leave */
+	CHECK(symlinkat("dir/../link2/b", root, "link1") == 0);
+	CHECK(symlinkat("../../../../outside/made", root, "link2") == 0);
+	own_fd int g = inroot_mkdirs(root, "abs/../link1/c", 0, &e);
+	CHECK(same(g, "root/outside/made/b/c"));
+	CHECK(access(in_top("outside/made"), F_OK) < 0);
 	CHECK(inroot_mkdirs(root, "abs/n", INROOT_NO_SYMLINKS, &e) == -ELOOP);
 	CHECK(inroot_mkdirs(root, "absent/../../x", 0, &e) < 0);
 	memset(too_long, 'x', sizeof(too_long) - 1);
@@ -122,8 +130,13 @@ static void test_mkfile_and_parent(void)
 	CHECK((st.st_mode & 07777) == 0644 && st.st_size == 0);
 	own_fd int again = inroot_mkfile(root, "files/deep/f", &e);
 	CHECK(same(again, "root/files/deep/f"));
-	CHECK(inroot_mkfile(root, "dangling", &e) == -ELOOP &&
-	      access(in_top("root/nowhere"), F_OK) < 0);
+	CHECK(symlinkat("../run/stub", root, "files/resolv.conf") == 0);
+	own_fd int stub = inroot_mkfile(root, "/files/resolv.conf", &e);
+	CHECK(same(stub, "root/run/stub") && fstat(stub, &st) == 0 && S_ISREG(st.st_mode));
+	CHECK(symlinkat("/../../outside/new", root, "files/out") == 0);
+	own_fd int out = inroot_mkfile(root, "files/out", &e);
+	CHECK(same(out, "root/outside/new") && access(in_top("outside/new"), F_OK) < 0);
+	CHECK(inroot_mkfile(root, "loop", &e) == -ELOOP);
 	CHECK(inroot_mkfile(root, "files/deep/f/below", &e) == -ENOTDIR);
 	own_fd int p = inroot_parent(root, "abs/p/q", &name, &e);
 	CHECK(same(p, "root/dir/p"));
