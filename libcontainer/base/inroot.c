@@ -111,6 +111,7 @@ static int walk(int root, const char *path, int how, char next[PATH_MAX])
 	bool missing = false;
 	int r = 0;
 
+	next[0] = '\0';
 	if (strlen(path) >= sizeof(prefix))
 		return -ENAMETOOLONG;
 	for (; at >= 0 && next_part(&p, name, &r); before = p) {
@@ -199,6 +200,7 @@ static int make_file(int root, const char *path, char next[PATH_MAX], struct err
 	const char *name;
 	own_fd int dir = inroot_parent(root, path, &name, e);
 
+	next[0] = '\0';
 	if (dir < 0)
 		return dir;
 	if (mknodat(dir, name, S_IFREG | 0644, 0) < 0 && errno != EEXIST)

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -161,6 +162,7 @@ static void swap_forever(void)
 static void test_race(void)
 {
 	CHECK(mkdirat(root, "race", 0755) == 0 && mkdirat(root, "race/a", 0755) == 0);
+	int landed = 0;
 	pid_t pid = fork();
 	if (pid == 0)
 		swap_forever();
@@ -171,7 +173,8 @@ static void test_race(void)
 		own_fd int fd = inroot_mkdirs(root, path, 0, &e);
 		snprintf(path, sizeof(path), "race/a/f%d", i);
 		own_fd int file = inroot_mkfile(root, path, &e);
-		(void)file; /* either may fail: only where it lands counts */
+		/* either may fail: only where it lands counts */
+		landed += fd >= 0 && file >= 0;
 	}
 	(void)kill(pid, SIGKILL);
 	(void)waitpid(pid, NULL, 0);
@@ -179,6 +182,7 @@ static void test_race(void)
 	size_t n = 0;
 	for (struct dirent *de; d && (de = readdir(d));)
 		n++;
+	CHECK(landed > 0);
 	CHECK(n == 3); /* ".", ".." and secret */
 }
 
@@ -207,6 +211,24 @@ static void test_procfd(void)
 	CHECK(procfd_file(tmp, "etc/passwd", O_RDONLY, &e) == -EXDEV);
 }
 
+/* In a user namespace without a pid namespace no procfs can be mounted: the runtime's serves. */
+static void test_procfd_fallback(void)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		own_fd int proc = -1;
+
+		checks_failed = 0;
+		CHECK(unshare(CLONE_NEWUSER) == 0);
+		proc = procfd_open(&e);
+		CHECK(proc >= 0 && procfd_write(proc, "self/comm", "fallback", &e) == 0);
+		_exit(checks_failed);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 int main(void)
 {
 	make_tree();
@@ -215,6 +237,7 @@ int main(void)
 	test_mkfile_and_parent();
 	test_race();
 	test_procfd();
+	test_procfd_fallback();
 	own_close(&root);
 	CHECK(file_remove_tree(AT_FDCWD, top, &e) == 0);
 	return check_done();
