@@ -78,37 +78,42 @@ void cg_unmake(struct cg_dir *d)
 	d->is_new = false;
 }
 
-/* A cpuset without cpus or mems takes no process, and new ones on v1 are empty (cgroup(7)). */
-static int inherit_file(const struct cg_dir *d, const char *file, size_t len, struct err *e)
+/*
+ * A cpuset without cpus or mems takes no process, and new ones on v1 are empty (cgroup(7)).
+ * Fills file of the first len bytes of the path from the directory above and leaves its text in
+ * out.  fresh: just made, so there is nothing to look at.
+ */
+static int inherit_file(const struct cg_dir *d, const char *file, size_t len, bool fresh, char *out,
+			size_t size, struct err *e)
 {
-	char path[PATH_MAX], own[4096], up[4096];
+	char path[PATH_MAX];
 	size_t parent = len;
+	ssize_t n = 0;
 
 	snprintf(path, sizeof(path), "%.*s/%s", (int)len, d->path, file);
-	ssize_t n = file_peek(AT_FDCWD, path, own, sizeof(own));
+	if (!fresh)
+		n = file_peek(AT_FDCWD, path, out, size);
 	if (n < 0)
 		return err_set(e, (int)-n, "read %s", path);
 	if (n > 0 || len <= strlen(d->mount))
 		return 0;
 	while (d->path[--parent] != '/')
 		;
-	int r = inherit_file(d, file, parent, e);
-	if (r < 0)
+	int r = inherit_file(d, file, parent, false, out, size, e);
+	if (r < 0 || !out[0])
 		return r;
-	char above[PATH_MAX];
-	snprintf(above, sizeof(above), "%.*s/%s", (int)parent, d->path, file);
-	n = file_peek(AT_FDCWD, above, up, sizeof(up));
-	if (n < 0)
-		return err_set(e, (int)-n, "read %s", above);
-	return n ? file_poke(AT_FDCWD, path, up, e) : 0;
+	r = file_poke(AT_FDCWD, path, out, e);
+	return r;
 }
 
 int cg_cpuset_inherit(const struct cg_dir *d, struct err *e)
 {
 	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
+	char text[4096];
 
 	for (size_t i = 0; i < LEN(files); i++) {
-		int r = inherit_file(d, files[i], strlen(d->path), e);
+		int r = inherit_file(d, files[i], strlen(d->path), d->is_new, text, sizeof(text),
+				     e);
 
 		if (r < 0)
 			return r;
