@@ -456,6 +456,42 @@ static void test_devices(void)
 	CHECK(gone(path));
 }
 
+/* Privileged: everything is allowed, also where a stricter cgroup was left behind. */
+static void test_devices_replaced(void)
+{
+	struct oci_device_cgroup all = {.allow = true, .access = "rwm"};
+	struct oci_resources r = {.devices = &all, .n_devices = 1};
+	const char *path = test_path("devall");
+	const char *node = arena_printf(&arena, "/tmp/brigtest-%d-all", getpid());
+	struct cgroup *strict = make(path, NULL);
+	struct cgroup *cg = make(path, &r);
+	struct err e;
+	int status, ready[2];
+
+	if (!strict || !cg || pipe2(ready, O_CLOEXEC) < 0)
+		return;
+	pid_t pid = fork();
+	if (pid == 0) {
+		char c;
+		int bad = 0;
+
+		(void)!read(ready[0], &c, 1);
+		bad |= mknod(node, S_IFCHR | 0600, makedev(1, 11)) < 0;
+		bad |= (open(node, O_RDONLY) < 0) << 1;
+		unlink(node);
+		_exit(bad);
+	}
+	CHECK(ok(cgroup_attach(cg, pid, &e), &e));
+	CHECK(write(ready[1], "x", 1) == 1);
+	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	close(ready[0]);
+	close(ready[1]);
+	CHECK(ok(cgroup_destroy(cg, &e), &e));
+	cgroup_close(cg);
+	cgroup_close(strict);
+	CHECK(gone(path));
+}
+
 static void test_stats(void)
 {
 	struct oci_pids pids = {44};
@@ -694,6 +730,7 @@ int main(void)
 	if (host.layout != CGROUP_V2 && has(CG_MEMORY) && has(CG_CPU) && has(CG_CPUSET) &&
 	    has(CG_PIDS))
 		test_limits_v1();
+	test_devices_replaced();
 	test_nobody();
 	test_stats();
 	if (has(CG_MEMORY))
