@@ -206,14 +206,14 @@ static int load(const struct bpf_insn *insns, size_t n)
 /* A jump reaches 32767 instructions. */
 enum { MAX_OLD = 64, MAX_RULES = 4000 };
 
-static size_t query(int dirfd, uint32_t *ids)
+static size_t query(int dirfd, uint32_t ids[MAX_OLD])
 {
 	union bpf_attr attr = {0};
 
 	attr.query.target_fd = (uint32_t)dirfd;
 	attr.query.attach_type = BPF_CGROUP_DEVICE;
 	attr.query.prog_cnt = MAX_OLD;
-	attr.query.prog_ids = (uint64_t)(uintptr_t)ids;
+	attr.query.prog_ids = (uint64_t)(uintptr_t)ids; /* the kernel writes there */
 	return sys_bpf(BPF_PROG_QUERY, &attr) < 0 ? 0 : attr.query.prog_cnt;
 }
 

@@ -14,7 +14,7 @@
 #include "cgroup/settings.h"
 #include "cgroup/text.h"
 
-enum { DIR_MODE = 0755 };
+enum { DIR_MODE = 0755, CPUS_MAX = 4096 };
 
 /* The slow way: some parent is missing. */
 static int make_parents(struct cg_dir *d, struct err *e)
@@ -83,8 +83,8 @@ void cg_unmake(struct cg_dir *d)
  * Fills file of the first len bytes of the path from the directory above and leaves its text in
  * out.  fresh: just made, so there is nothing to look at.
  */
-static int inherit_file(const struct cg_dir *d, const char *file, size_t len, bool fresh, char *out,
-			size_t size, struct err *e)
+static int inherit_file(const struct cg_dir *d, const char *file, size_t len, bool fresh,
+			char out[CPUS_MAX], struct err *e)
 {
 	char path[PATH_MAX];
 	size_t parent = len;
@@ -92,14 +92,14 @@ static int inherit_file(const struct cg_dir *d, const char *file, size_t len, bo
 
 	snprintf(path, sizeof(path), "%.*s/%s", (int)len, d->path, file);
 	if (!fresh)
-		n = file_peek(AT_FDCWD, path, out, size);
+		n = file_peek(AT_FDCWD, path, out, CPUS_MAX);
 	if (n < 0)
 		return err_set(e, (int)-n, "read %s", path);
 	if (n > 0 || len <= strlen(d->mount))
 		return 0;
 	while (d->path[--parent] != '/')
 		;
-	int r = inherit_file(d, file, parent, false, out, size, e);
+	int r = inherit_file(d, file, parent, false, out, e);
 	if (r < 0 || !out[0])
 		return r;
 	r = file_poke(AT_FDCWD, path, out, e);
@@ -109,11 +109,10 @@ static int inherit_file(const struct cg_dir *d, const char *file, size_t len, bo
 int cg_cpuset_inherit(const struct cg_dir *d, struct err *e)
 {
 	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
-	char text[4096];
+	char text[CPUS_MAX] = "";
 
 	for (size_t i = 0; i < LEN(files); i++) {
-		int r = inherit_file(d, files[i], strlen(d->path), d->is_new, text, sizeof(text),
-				     e);
+		int r = inherit_file(d, files[i], strlen(d->path), d->is_new, text, e);
 
 		if (r < 0)
 			return r;

@@ -195,7 +195,7 @@ int cgroup_host_probe(struct arena *a, struct cgroup_host *out, struct err *e)
 {
 	struct mount_table table = {0};
 	struct cg_self line;
-	char *self;
+	char *self = NULL;
 
 	memset(out, 0, sizeof(*out));
 	int r = read_self(a, &self, e);

@@ -1,5 +1,6 @@
 #include "cgroup/jsonbuf.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,9 +39,9 @@ static void put_string(struct jsonbuf *j, const char *s)
 
 static void begin(struct jsonbuf *j, const char *key)
 {
-	char last = j->len ? j->text[j->len - 1] : '{';
+	bool first = !j->len || j->text[j->len - 1] == '{' || j->text[j->len - 1] == '[';
 
-	if (last != '{' && last != '[')
+	if (!first)
 		put(j, ",", 1);
 	if (key) {
 		put_string(j, key);

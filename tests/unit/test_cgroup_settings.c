@@ -250,22 +250,21 @@ static void test_devices(void)
 
 static void test_systemd(void)
 {
-	const char *unit, *slice;
+	struct cg_scope sc;
 	struct err e;
 	size_t n;
 
-	CHECK(cg_systemd_names(&arena, NULL, "x", false, &unit, &slice, &e) == 0);
-	CHECK_STR(unit, "brig-x.scope");
-	CHECK_STR(slice, "system.slice");
-	CHECK(cg_systemd_names(&arena, "machine.slice:libpod:abc", "x", true, &unit, &slice, &e) ==
-	      0);
-	CHECK_STR(unit, "libpod-abc.scope");
-	CHECK_STR(slice, "machine.slice");
-	CHECK(cg_systemd_names(&arena, ":p:n", "x", true, &unit, &slice, &e) == 0);
-	CHECK_STR(slice, "user.slice");
-	CHECK(cg_systemd_names(&arena, "/a/b", "x", false, &unit, &slice, &e) == -EINVAL);
-	CHECK(cg_systemd_names(&arena, "a--b.slice:p:n", "x", false, &unit, &slice, &e) == -EINVAL);
-	CHECK(cg_systemd_names(&arena, "a.slice:p:n/..", "x", false, &unit, &slice, &e) == -EINVAL);
+	CHECK(cg_systemd_names(&arena, NULL, "x", false, &sc, &e) == 0);
+	CHECK_STR(sc.unit, "brig-x.scope");
+	CHECK_STR(sc.slice, "system.slice");
+	CHECK(cg_systemd_names(&arena, "machine.slice:libpod:abc", "x", true, &sc, &e) == 0);
+	CHECK_STR(sc.unit, "libpod-abc.scope");
+	CHECK_STR(sc.slice, "machine.slice");
+	CHECK(cg_systemd_names(&arena, ":p:n", "x", true, &sc, &e) == 0);
+	CHECK_STR(sc.slice, "user.slice");
+	CHECK(cg_systemd_names(&arena, "/a/b", "x", false, &sc, &e) == -EINVAL);
+	CHECK(cg_systemd_names(&arena, "a--b.slice:p:n", "x", false, &sc, &e) == -EINVAL);
+	CHECK(cg_systemd_names(&arena, "a.slice:p:n/..", "x", false, &sc, &e) == -EINVAL);
 	struct oci_cpu cpu = {.quota = &(int64_t){25500},
 			      .period = &(uint64_t){50000},
 			      .shares = &(uint64_t){1024}};
