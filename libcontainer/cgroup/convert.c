@@ -7,14 +7,17 @@ static double log2_of(double x)
 {
 	double bit = 0.5, sum = 0;
 
-	for (; x >= 2; x /= 2)
-		sum++;
-	for (int i = 0; i < 50; i++, bit /= 2) {
+	while (x >= 2) {
+		x /= 2;
+		sum += 1;
+	}
+	for (int i = 0; i < 50; i++) {
 		x *= x;
 		if (x >= 2) {
 			x /= 2;
 			sum += bit;
 		}
+		bit /= 2;
 	}
 	return sum;
 }
@@ -24,8 +27,10 @@ static double ten_to(double x)
 	static const double ln10 = 2.302585092994045684;
 	double term = 1, sum = 1, whole = 1;
 
-	for (; x >= 1; x--)
+	while (x >= 1) {
+		x -= 1;
 		whole *= 10;
+	}
 	for (int i = 1; i < 40; i++) {
 		term *= x * ln10 / i;
 		sum += term;

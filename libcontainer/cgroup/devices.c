@@ -11,16 +11,16 @@
  * (config-linux.md, Default Devices) and making nodes, which gives no access to them.
  */
 static const struct bpf_rule defaults[] = {
-	{true, 'c', -1,  -1, DEV_MKNOD},
-        {true, 'b', -1,  -1, DEV_MKNOD},
-	{true, 'c', 1,   3,  DEV_ALL  }, /* null */
-	{true, 'c', 1,   5,  DEV_ALL  }, /* zero */
-	{true, 'c', 1,   7,  DEV_ALL  }, /* full */
-	{true, 'c', 1,   8,  DEV_ALL  }, /* random */
-	{true, 'c', 1,   9,  DEV_ALL  }, /* urandom */
-	{true, 'c', 5,   0,  DEV_ALL  }, /* tty */
-	{true, 'c', 5,   2,  DEV_ALL  }, /* ptmx */
-	{true, 'c', 136, -1, DEV_ALL  }, /* pts */
+	{-1,  -1, DEV_MKNOD, true, 'c'},
+        {-1,  -1, DEV_MKNOD, true, 'b'},
+	{1,   3,  DEV_ALL,   true, 'c'}, /* null */
+	{1,   5,  DEV_ALL,   true, 'c'}, /* zero */
+	{1,   7,  DEV_ALL,   true, 'c'}, /* full */
+	{1,   8,  DEV_ALL,   true, 'c'}, /* random */
+	{1,   9,  DEV_ALL,   true, 'c'}, /* urandom */
+	{5,   0,  DEV_ALL,   true, 'c'}, /* tty */
+	{5,   2,  DEV_ALL,   true, 'c'}, /* ptmx */
+	{136, -1, DEV_ALL,   true, 'c'}, /* pts */
 };
 
 static int access_of(const char *s, unsigned int *out, struct err *e)
@@ -78,7 +78,7 @@ int cg_devices_plan(struct arena *a, const struct oci_resources *r, const struct
 	struct bpf_rule *v = arena_array(a, 1 + 2 * given + LEN(defaults), sizeof(*v));
 	size_t used = 0;
 
-	v[used++] = (struct bpf_rule){false, 'a', -1, -1, DEV_ALL};
+	v[used++] = (struct bpf_rule){-1, -1, DEV_ALL, false, 'a'};
 	for (size_t i = 0; i < given; i++) {
 		struct bpf_rule rule;
 

@@ -14,10 +14,10 @@ enum { DEV_MKNOD = 1, DEV_READ = 2, DEV_WRITE = 4, DEV_ALL = 7 }; /* as BPF_DEVC
 
 /* One rule on one kind of device, or on all of both kinds. */
 struct bpf_rule {
-	bool allow;
-	char type;            /* a (everything), c, b */
 	int64_t major, minor; /* -1: any */
 	unsigned int access;
+	bool allow;
+	char type; /* a (both kinds), c, b */
 };
 
 /*

@@ -14,7 +14,7 @@
 #include "cgroup/settings.h"
 #include "cgroup/text.h"
 
-enum { DIR_MODE = 0755 };
+enum { DIR_MODE = 0755, CPUS_MAX = 4096 };
 
 /* The slow way: some parent is missing. */
 static int make_parents(struct cg_dir *d, struct err *e)
@@ -78,37 +78,41 @@ void cg_unmake(struct cg_dir *d)
 	d->is_new = false;
 }
 
-/* A cpuset without cpus or mems takes no process, and new ones on v1 are empty (cgroup(7)). */
-static int inherit_file(const struct cg_dir *d, const char *file, size_t len, struct err *e)
+/*
+ * A cpuset without cpus or mems takes no process, and new ones on v1 are empty (cgroup(7)).
+ * Fills file of the first len bytes of the path from the directory above and leaves its text in
+ * out.  fresh: just made, so there is nothing to look at.
+ */
+static int inherit_file(const struct cg_dir *d, const char *file, size_t len, bool fresh,
+			char out[CPUS_MAX], struct err *e)
 {
-	char path[PATH_MAX], own[4096], up[4096];
+	char path[PATH_MAX];
 	size_t parent = len;
+	ssize_t n = 0;
 
 	snprintf(path, sizeof(path), "%.*s/%s", (int)len, d->path, file);
-	ssize_t n = file_peek(AT_FDCWD, path, own, sizeof(own));
+	if (!fresh)
+		n = file_peek(AT_FDCWD, path, out, CPUS_MAX);
 	if (n < 0)
 		return err_set(e, (int)-n, "read %s", path);
 	if (n > 0 || len <= strlen(d->mount))
 		return 0;
 	while (d->path[--parent] != '/')
 		;
-	int r = inherit_file(d, file, parent, e);
-	if (r < 0)
+	int r = inherit_file(d, file, parent, false, out, e);
+	if (r < 0 || !out[0])
 		return r;
-	char above[PATH_MAX];
-	snprintf(above, sizeof(above), "%.*s/%s", (int)parent, d->path, file);
-	n = file_peek(AT_FDCWD, above, up, sizeof(up));
-	if (n < 0)
-		return err_set(e, (int)-n, "read %s", above);
-	return n ? file_poke(AT_FDCWD, path, up, e) : 0;
+	r = file_poke(AT_FDCWD, path, out, e);
+	return r;
 }
 
 int cg_cpuset_inherit(const struct cg_dir *d, struct err *e)
 {
 	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
+	char text[CPUS_MAX] = "";
 
 	for (size_t i = 0; i < LEN(files); i++) {
-		int r = inherit_file(d, files[i], strlen(d->path), e);
+		int r = inherit_file(d, files[i], strlen(d->path), d->is_new, text, e);
 
 		if (r < 0)
 			return r;
@@ -126,31 +130,54 @@ static uint32_t read_ctrls(const char *dir, size_t len, const char *file)
 	return cg_ctrls(text, " ");
 }
 
-/* Passes the controllers of mask on to the sub-cgroups of the first len bytes of path. */
-static int pass_on(const char *dir, size_t len, uint32_t mask, bool must, struct err *e)
+static bool has_processes(const char *dir, size_t len)
 {
-	char path[PATH_MAX], word[64];
+	char path[PATH_MAX], text[16];
+
+	snprintf(path, sizeof(path), "%.*s/cgroup.procs", (int)len, dir);
+	/* Longer than the buffer or not readable (threaded): there is something in it. */
+	return file_peek(AT_FDCWD, path, text, sizeof(text)) != 0;
+}
+
+static int pass_on_one(const char *dir, size_t len, const char *word, struct err *e)
+{
+	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), "%.*s/cgroup.subtree_control", (int)len, dir);
-	for (unsigned int c = 0; c < CG_N_CTRL; c++) {
-		struct err why;
+	return file_poke(AT_FDCWD, path, word, e);
+}
 
-		if (!(mask & CG_BIT(c)))
+/*
+ * Passes controllers on to the sub-cgroups of the first len bytes of path.  Only the root may
+ * hold processes besides.  The kernel refuses that with EBUSY only for memory and io: cpu and
+ * pids would turn the directory into a threaded domain, below which no process can live
+ * (cgroup-v2.rst, Threads).
+ */
+static int pass_on(const char *dir, size_t len, bool is_root, uint32_t needed, uint32_t wanted,
+		   struct err *e)
+{
+	bool busy = !is_root && (needed | wanted) && has_processes(dir, len);
+	char word[64];
+	struct err why = {0};
+
+	for (unsigned int c = 0; c < CG_N_CTRL; c++) {
+		bool must = needed & CG_BIT(c);
+
+		if (!((needed | wanted) & CG_BIT(c)) || (busy && !must))
 			continue;
 		snprintf(word, sizeof(word), "+%s", cg_ctrl_name(c, true));
-		if (file_poke(AT_FDCWD, path, word, &why) == 0)
+		if (!busy && pass_on_one(dir, len, word, &why) == 0)
 			continue;
-		if (!must) {
-			log_debug("controller %s is not passed on: %s", word + 1, why.msg);
-			continue;
-		}
-		*e = why;
-		if (why.code == EBUSY)
+		if (must && (busy || why.code == EBUSY))
 			return err_msg(e, EBUSY,
 				       "controller %s cannot be enabled in %.*s: "
 				       "it holds processes of its own",
 				       word + 1, (int)len, dir);
-		return -e->code;
+		if (must) {
+			*e = why;
+			return -e->code;
+		}
+		log_debug("controller %s is not passed on: %s", word + 1, why.msg);
 	}
 	return 0;
 }
@@ -179,11 +206,10 @@ int cg_enable_controllers(const struct cg_dir *d, uint32_t needed, uint32_t want
 		if (d->path[len] != '/')
 			continue;
 		uint32_t there = read_ctrls(d->path, len, "cgroup.subtree_control");
-		int r = pass_on(d->path, len, needed & ~there, true, e);
+		int r = pass_on(d->path, len, len == root, needed & ~there, wanted & ~there, e);
 
 		if (r < 0)
 			return r;
-		(void)!pass_on(d->path, len, wanted & ~needed & ~there, false, e);
 	}
 	return 0;
 }
@@ -200,7 +226,20 @@ int cg_check_usable(const struct cgroup *cg, struct cg_dir *d, struct err *e)
 		if (r > 0)
 			return err_msg(e, EBUSY, "container's cgroup is not empty: %s", d->path);
 	}
-	if (cg->layout != CGROUP_V2 || d->is_new)
+	if (cg->layout != CGROUP_V2)
+		return 0;
+	/*
+	 * cpu and pids can be passed on beside processes, but turn the parent into a threaded
+	 * domain, below which no process can live (cgroup-v2.rst, Threads).  Not so the root.
+	 */
+	bool nested = strchr(d->path + strlen(d->mount) + 1, '/');
+	if ((nested || !d->is_new) && cg_peek(d, "cgroup.type", text, sizeof(text)) > 0 &&
+	    strcmp(text, "domain") != 0)
+		return err_msg(e, EBUSY,
+			       "container's cgroup %s is of type \"%s\": "
+			       "its parent holds processes of its own",
+			       d->path, text);
+	if (d->is_new)
 		return 0;
 	if (cg_peek(d, "cgroup.subtree_control", text, sizeof(text)) > 0)
 		return err_msg(e, EBUSY,

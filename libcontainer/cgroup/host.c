@@ -176,14 +176,29 @@ static void keep_only_unified(struct cgroup_host *h)
 	h->n_mounts = 1;
 }
 
+/* Nearly always short: one read into a buffer that is there already. */
+static int read_self(struct arena *a, char **out, struct err *e)
+{
+	static const char name[] = "/proc/self/cgroup";
+	char text[4096];
+	ssize_t n = file_peek(AT_FDCWD, name, text, sizeof(text));
+
+	if (n < 0)
+		return err_set(e, (int)-n, "read %s", name);
+	if ((size_t)n >= sizeof(text) - 2)
+		return file_read(a, AT_FDCWD, name, PROC_MAX, out, NULL, e);
+	*out = arena_strndup(a, text, (size_t)n);
+	return 0;
+}
+
 int cgroup_host_probe(struct arena *a, struct cgroup_host *out, struct err *e)
 {
 	struct mount_table table = {0};
 	struct cg_self line;
-	char *self;
+	char *self = NULL;
 
 	memset(out, 0, sizeof(*out));
-	int r = file_read(a, AT_FDCWD, "/proc/self/cgroup", PROC_MAX, &self, NULL, e);
+	int r = read_self(a, &self, e);
 	if (r == -ENOENT)
 		return 0; /* a kernel without cgroups: layout none */
 	if (r < 0)

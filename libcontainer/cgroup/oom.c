@@ -83,7 +83,7 @@ int cgroup_oom_read(struct cgroup_oom_watch *w)
 {
 	_Alignas(struct inotify_event) char buf[1024];
 	bool notified = false;
-	uint64_t now;
+	uint64_t now = w->seen;
 
 	while (read(w->fd, buf, sizeof(buf)) > 0) {
 		notified = true;

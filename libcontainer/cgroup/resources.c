@@ -50,12 +50,12 @@ static int check_memory(const struct oci_memory *m, struct err *e)
 
 static int check_huge(const struct oci_hugepage_limit *h, struct err *e)
 {
-	size_t digits = strspn(h->page_size ? h->page_size : "", "0123456789");
+	const char *size = h->page_size ? h->page_size : "";
+	size_t digits = strspn(size, "0123456789");
 
-	if (!digits || strspn(h->page_size + digits, "KMGTB") != strlen(h->page_size + digits))
+	if (!digits || strspn(size + digits, "KMGTB") != strlen(size + digits))
 		return err_msg(e, EINVAL,
-			       "linux.resources.hugepageLimits: invalid page size \"%s\"",
-			       h->page_size ? h->page_size : "");
+			       "linux.resources.hugepageLimits: invalid page size \"%s\"", size);
 	return 0;
 }
 

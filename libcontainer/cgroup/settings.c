@@ -118,43 +118,103 @@ static int missing_dir(const struct cgroup *cg, const struct setting *s, struct 
 	return err_msg(e, ENOENT, "%s: controller is not mounted", name);
 }
 
+/* The file of the row before, which device rules write to many times. */
+struct open_file {
+	const struct cg_dir *d;
+	const char *name;
+	int fd;
+};
+
+static int write_row(struct open_file *f, const struct cg_dir *d, const struct setting *row,
+		     struct err *e)
+{
+	size_t len = strlen(row->value);
+	ssize_t n;
+
+	if (f->d != d || f->fd < 0 || strcmp(f->name, row->file) != 0) {
+		own_close(&f->fd);
+		*f = (struct open_file){d, row->file, cg_open_file(d, row->file, O_WRONLY)};
+		if (f->fd < 0) {
+			int code = -f->fd;
+
+			f->fd = -1;
+			return err_set(e, code, "open %s/%s", d->path, row->file);
+		}
+	}
+	/* pwrite: kernfs takes each write as a whole, but wants it at the start of the file. */
+	do
+		n = pwrite(f->fd, row->value, len, 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_set(e, errno, "write \"%.60s\" to %s/%s", row->value, d->path,
+			       row->file);
+	return 0;
+}
+
+/* Rows from i on that share a controller. */
+static size_t group_end(const struct settings *s, size_t i)
+{
+	enum cg_ctrl ctrl = s->v[i].ctrl;
+
+	while (i < s->n && s->v[i].ctrl == ctrl)
+		i++;
+	return i;
+}
+
+/* What of a row's failure is none. *next moves on; *again: the row has to be tried later. */
+static int judge(const struct setting *row, bool has_other, int r, size_t *next, bool *again,
+		 struct err *e)
+{
+	bool alternative = row->flags & SET_ELSE && has_other;
+
+	*again = false;
+	if (r >= 0) {
+		*next += alternative;
+		return 0;
+	}
+	if (alternative && is_missing(-r))
+		return 0;
+	if (row->flags & SET_OPTIONAL && is_missing(-r)) {
+		log_debug("passed over: %s", e->msg);
+		return 0;
+	}
+	*again = row->flags & SET_RETRY && r == -EINVAL;
+	return *again ? 0 : r;
+}
+
 /* The rows from *from on that share a controller, and after them those that got EINVAL. */
 static int apply_group(struct cgroup *cg, const struct settings *s, size_t *from,
-		       struct undo_list *u, struct err *e)
+		       struct undo_list *u, struct open_file *f, struct err *e)
 {
 	enum { MAX_AGAIN = 8 };
-	size_t again[MAX_AGAIN], n_again = 0, i = *from;
-	enum cg_ctrl ctrl = s->v[i].ctrl;
-	struct cg_dir *d = cg_find(cg, ctrl);
-	int r;
+	size_t again[MAX_AGAIN], n_again = 0, i = *from, end = group_end(s, i);
+	struct cg_dir *d = cg_find(cg, s->v[i].ctrl);
 
-	for (; i < s->n && s->v[i].ctrl == ctrl; i++) {
+	if (d && end - i > 1)
+		(void)cg_dirfd(d); /* without a descriptor files are opened by path */
+	for (; i < end; i++) {
 		const struct setting *row = &s->v[i];
-		bool alternative = row->flags & SET_ELSE && i + 1 < s->n;
+		bool later;
 
 		if (!d && row->flags & SET_OPTIONAL)
 			continue;
 		if (!d)
 			return missing_dir(cg, row, e);
-		(void)cg_dirfd(d); /* without a descriptor files are opened by path */
 		if (u)
 			remember(d, row, u);
-		r = cg_poke(d, row->file, row->value, e);
-		if (r >= 0) {
-			i += alternative;
-		} else if (alternative && is_missing(-r)) {
-			continue;
-		} else if (row->flags & SET_OPTIONAL && is_missing(-r)) {
-			log_debug("passed over: %s", e->msg);
-		} else if (row->flags & SET_RETRY && r == -EINVAL && n_again < MAX_AGAIN) {
-			again[n_again++] = i;
-		} else {
+		int r = write_row(f, d, row, e);
+		r = judge(row, i + 1 < end, r, &i, &later, e);
+		if (r < 0)
 			return r;
-		}
+		if (later && n_again == MAX_AGAIN)
+			return -EINVAL;
+		if (later)
+			again[n_again++] = (size_t)(row - s->v);
 	}
-	*from = i;
+	*from = end;
 	for (size_t k = 0; k < n_again; k++) {
-		r = cg_poke(d, s->v[again[k]].file, s->v[again[k]].value, e);
+		int r = write_row(f, d, &s->v[again[k]], e);
+
 		if (r < 0)
 			return r;
 	}
@@ -164,14 +224,13 @@ static int apply_group(struct cgroup *cg, const struct settings *s, size_t *from
 int settings_apply(struct cgroup *cg, const struct settings *s, struct undo_list *undo,
 		   struct err *e)
 {
-	for (size_t i = 0; i < s->n;) {
-		int r = apply_group(cg, s, &i, undo, e);
+	struct open_file f = {.fd = -1};
+	int r = 0;
 
-		if (r < 0) {
-			if (undo)
-				write_back(cg, undo);
-			return r;
-		}
-	}
-	return 0;
+	for (size_t i = 0; r >= 0 && i < s->n;)
+		r = apply_group(cg, s, &i, undo, &f, e);
+	own_close(&f.fd);
+	if (r < 0 && undo)
+		write_back(cg, undo);
+	return r;
 }

@@ -29,8 +29,15 @@ int cg_systemd_plan(struct arena *a, struct cgroup_plan *p, const struct cgroup_
 {
 	const char *path = req->linux_ ? req->linux_->cgroups_path : NULL;
 
-	return cg_systemd_names(a, path && path[0] ? path : NULL, req->id, req->rootless, &p->unit,
-				&p->slice, e);
+	struct cg_scope scope;
+	int r = cg_systemd_names(a, path && path[0] ? path : NULL, req->id, req->rootless, &scope,
+				 e);
+
+	if (r < 0)
+		return r;
+	p->unit = scope.unit;
+	p->slice = scope.slice;
+	return 0;
 }
 
 /* Where the program was installed, else beside the running one (a build tree). */
@@ -57,10 +64,9 @@ static int find_helper(char *out, size_t size, struct err *e)
 		       "/brig-systemd");
 }
 
-static int spawn_helper(const char *path, const char *const *argv, int err_fd, pid_t *pid)
+static int spawn_helper(const char *path, char *const *argv, int err_fd, pid_t *pid)
 {
 	posix_spawn_file_actions_t actions;
-	extern char **environ;
 	int r = posix_spawn_file_actions_init(&actions);
 
 	if (r)
@@ -72,13 +78,13 @@ static int spawn_helper(const char *path, const char *const *argv, int err_fd, p
 	if (!r)
 		r = posix_spawn_file_actions_adddup2(&actions, err_fd, STDERR_FILENO);
 	if (!r)
-		r = posix_spawn(pid, path, &actions, NULL, (char *const *)(size_t)argv, environ);
+		r = posix_spawn(pid, path, &actions, NULL, argv, environ);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	return r;
 }
 
 /* Runs brig-systemd; what it says on standard error is the message, one line. */
-static int run_helper(const char *const *argv, struct err *e)
+static int run_helper(char *const *argv, struct err *e)
 {
 	char path[PATH_MAX], said[400];
 	int pipe_fds[2], status, r = find_helper(path, sizeof(path), e);
@@ -113,7 +119,8 @@ static int run_helper(const char *const *argv, struct err *e)
 }
 
 struct args {
-	const char *v[MAX_ARGS];
+	struct arena *a;
+	char *v[MAX_ARGS];
 	size_t n;
 };
 
@@ -121,12 +128,12 @@ struct args {
 static void arg(struct args *l, const char *s)
 {
 	if (l->n + 1 < MAX_ARGS)
-		l->v[l->n++] = s;
+		l->v[l->n++] = arena_strdup(l->a, s);
 }
 
-static void begin(struct args *l, bool user, const char *verb, const char *unit)
+static void begin(struct args *l, struct arena *a, bool user, const char *verb, const char *unit)
 {
-	*l = (struct args){0};
+	*l = (struct args){.a = a};
 	arg(l, "brig-systemd");
 	arg(l, user ? "--user" : "--system");
 	arg(l, verb);
@@ -233,7 +240,7 @@ int cg_systemd_start(struct cgroup *cg, pid_t pid, struct err *e)
 	struct args l;
 
 	snprintf(number, sizeof(number), "%d", pid);
-	begin(&l, cg->rootless, "start-scope", cg->unit);
+	begin(&l, cg->a, cg->rootless, "start-scope", cg->unit);
 	arg(&l, p->slice);
 	arg(&l, number);
 	add_properties(&l, cg->a, p->resources, cg->layout == CGROUP_V2);
@@ -259,7 +266,7 @@ int cg_systemd_stop(const struct cgroup *cg, struct err *e)
 {
 	struct args l;
 
-	begin(&l, cg->rootless || is_user(), "stop-unit", cg->unit);
+	begin(&l, cg->a, cg->rootless || is_user(), "stop-unit", cg->unit);
 	return run_helper(l.v, e);
 }
 
@@ -267,7 +274,7 @@ int cg_systemd_set(struct cgroup *cg, struct arena *a, const struct oci_resource
 {
 	struct args l;
 
-	begin(&l, cg->rootless || is_user(), "set-properties", cg->unit);
+	begin(&l, cg->a, cg->rootless || is_user(), "set-properties", cg->unit);
 	size_t fixed = l.n;
 	add_properties(&l, a, r, cg->layout == CGROUP_V2);
 	return l.n == fixed ? 0 : run_helper(l.v, e);

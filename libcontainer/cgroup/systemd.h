@@ -11,8 +11,11 @@
  */
 
 /* cgroupsPath "slice:prefix:name" as unit and slice; "" parts have defaults. */
+struct cg_scope {
+	const char *unit, *slice;
+};
 int cg_systemd_names(struct arena *a, const char *path, const char *id, bool user,
-		     const char **unit, const char **slice, struct err *e) MUST_CHECK;
+		     struct cg_scope *out, struct err *e) MUST_CHECK;
 
 /*
  * Limits as unit properties "Name=value", in the units of systemd.resource-control(5); what

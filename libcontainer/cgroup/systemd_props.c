@@ -30,11 +30,11 @@ static bool good_slice(const char *s)
 }
 
 int cg_systemd_names(struct arena *a, const char *path, const char *id, bool user,
-		     const char **unit, const char **slice, struct err *e)
+		     struct cg_scope *out, struct err *e)
 {
 	const char *prefix = "brig", *name = id;
 
-	*slice = user ? "user.slice" : "system.slice";
+	out->slice = user ? "user.slice" : "system.slice";
 	if (path) {
 		const char *one = strchr(path, ':');
 		const char *two = one ? strchr(one + 1, ':') : NULL;
@@ -45,18 +45,18 @@ int cg_systemd_names(struct arena *a, const char *path, const char *id, bool use
 				       "for systemd cgroups, got \"%s\" instead",
 				       path);
 		if (one > path)
-			*slice = arena_strndup(a, path, (size_t)(one - path));
+			out->slice = arena_strndup(a, path, (size_t)(one - path));
 		prefix = arena_strndup(a, one + 1, (size_t)(two - one - 1));
 		name = two + 1;
 	}
-	if (!good_slice(*slice))
-		return err_msg(e, EINVAL, "invalid slice name: %s", *slice);
+	if (!good_slice(out->slice))
+		return err_msg(e, EINVAL, "invalid slice name: %s", out->slice);
 	if (!name[0] || !good_part(name) || !good_part(prefix))
 		return err_msg(e, EINVAL, "cgroupsPath: invalid unit name \"%s-%s\"", prefix, name);
 	if (str_ends(name, ".slice"))
 		return err_msg(e, EINVAL, "cgroupsPath: a slice cannot hold a container: %s", name);
-	*unit = prefix[0] ? arena_printf(a, "%s-%s.scope", prefix, name)
-			  : arena_printf(a, "%s.scope", name);
+	out->unit = prefix[0] ? arena_printf(a, "%s-%s.scope", prefix, name)
+			      : arena_printf(a, "%s.scope", name);
 	return 0;
 }
 

@@ -456,6 +456,42 @@ static void test_devices(void)
 	CHECK(gone(path));
 }
 
+/* Privileged: everything is allowed, also where a stricter cgroup was left behind. */
+static void test_devices_replaced(void)
+{
+	struct oci_device_cgroup all = {.allow = true, .access = "rwm"};
+	struct oci_resources r = {.devices = &all, .n_devices = 1};
+	const char *path = test_path("devall");
+	const char *node = arena_printf(&arena, "/tmp/brigtest-%d-all", getpid());
+	struct cgroup *strict = make(path, NULL);
+	struct cgroup *cg = make(path, &r);
+	struct err e;
+	int status, ready[2];
+
+	if (!strict || !cg || pipe2(ready, O_CLOEXEC) < 0)
+		return;
+	pid_t pid = fork();
+	if (pid == 0) {
+		char c;
+		int bad = 0;
+
+		(void)!read(ready[0], &c, 1);
+		bad |= mknod(node, S_IFCHR | 0600, makedev(1, 11)) < 0;
+		bad |= (open(node, O_RDONLY) < 0) << 1;
+		unlink(node);
+		_exit(bad);
+	}
+	CHECK(ok(cgroup_attach(cg, pid, &e), &e));
+	CHECK(write(ready[1], "x", 1) == 1);
+	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	close(ready[0]);
+	close(ready[1]);
+	CHECK(ok(cgroup_destroy(cg, &e), &e));
+	cgroup_close(cg);
+	cgroup_close(strict);
+	CHECK(gone(path));
+}
+
 static void test_stats(void)
 {
 	struct oci_pids pids = {44};
@@ -596,8 +632,12 @@ static void test_limits_v2(void)
 	/* a parent with processes of its own cannot pass controllers on */
 	struct cgroup *up = make(test_path("inner"), NULL);
 	pid_t in = up ? sleeper(up) : 0;
-	struct oci_resources r4 = {.pids = &pids};
+	struct oci_resources r4 = {.pids = &pids}, r5 = {.memory = &m};
 	CHECK(cgroup_create(&arena, plan(test_path("inner/c"), &r4), &no, &e) == -EBUSY);
+	CHECK(strstr(e.msg, "holds processes of its own") && strstr(e.msg, "-inner"));
+	char passed_on[64] = "";
+	CHECK(up && cg_peek(cg_unified(up), "cgroup.subtree_control", passed_on, 64) == 0);
+	CHECK(cgroup_create(&arena, plan(test_path("inner/d"), &r5), &no, &e) == -EBUSY);
 	CHECK(strstr(e.msg, "holds processes of its own") && strstr(e.msg, "-inner"));
 	if (in > 0) {
 		CHECK(ok(cgroup_destroy(up, &e), &e));
@@ -611,6 +651,59 @@ static void test_limits_v2(void)
 	cgroup_close(up);
 	remove_parent(test_path("limits2"));
 	CHECK(gone(test_path("limits2")) && gone(test_path("inner")));
+}
+
+/* Who may not make cgroups runs without, unless limits or a path are asked for. */
+static int as_nobody(void)
+{
+	struct oci_pids pids = {33};
+	struct oci_resources r = {.pids = &pids};
+	struct oci_linux l = {0};
+	struct cgroup_request req = {.id = "brigtest-nobody", .rootless = true, .linux_ = &l};
+	const struct cgroup_plan *p;
+	struct cgroup *cg;
+	struct err e;
+
+	CHECK(ok(cgroup_plan_make(&arena, &host, &req, &p, &e), &e));
+	CHECK(ok(cgroup_create(&arena, p, &cg, &e), &e));
+	CHECK_STR(cgroup_get_record(&arena, cg).layout, "none");
+	CHECK(cgroup_get_record(&arena, cg).n_dirs == 0);
+	CHECK(cgroup_spawn_fd(cg) == -1);
+	CHECK(ok(cgroup_attach(cg, getpid(), &e), &e));
+	CHECK(ok(cgroup_destroy(cg, &e), &e));
+	cgroup_close(cg);
+	l.cgroups_path = "/brigtest-nobody";
+	CHECK(ok(cgroup_plan_make(&arena, &host, &req, &p, &e), &e));
+	CHECK(cgroup_create(&arena, p, &cg, &e) == -EACCES);
+	CHECK(strstr(e.msg, "unable to apply cgroup configuration") &&
+	      strstr(e.msg, "permission denied"));
+	l.cgroups_path = NULL;
+	l.resources = &r;
+	if (!has(CG_PIDS))
+		return checks_failed;
+	CHECK(ok(cgroup_plan_make(&arena, &host, &req, &p, &e), &e));
+	CHECK(cgroup_create(&arena, p, &cg, &e) == -EACCES);
+	if (host.layout == CGROUP_V2)
+		CHECK(strstr(e.msg, "rootless needs no limits + no cgrouppath when no permission "
+				    "is granted for cgroups"));
+	else
+		CHECK(strstr(e.msg, "cannot set pids limit: container could not join or create "
+				    "cgroup"));
+	return checks_failed;
+}
+
+static void test_nobody(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		checks_failed = 0;
+		if (setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0)
+			_exit(99);
+		_exit(as_nobody());
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 int main(void)
@@ -637,6 +730,8 @@ int main(void)
 	if (host.layout != CGROUP_V2 && has(CG_MEMORY) && has(CG_CPU) && has(CG_CPUSET) &&
 	    has(CG_PIDS))
 		test_limits_v1();
+	test_devices_replaced();
+	test_nobody();
 	test_stats();
 	if (has(CG_MEMORY))
 		test_oom();

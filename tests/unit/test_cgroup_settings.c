@@ -163,6 +163,12 @@ static int run(const struct bpf_insn *v, size_t n, uint32_t kind, uint32_t acces
 		case BPF_ALU | BPF_MOV | BPF_X:
 			*d = r[v[i].src_reg];
 			break;
+		case BPF_ALU | BPF_LSH | BPF_K:
+			*d <<= k;
+			break;
+		case BPF_ALU | BPF_OR | BPF_X:
+			*d |= r[v[i].src_reg];
+			break;
 		case BPF_ALU64 | BPF_MOV | BPF_K:
 			*d = k;
 			break;
@@ -217,6 +223,10 @@ static void test_devices(void)
 	CHECK(run(v, n_insns, B, DEV_MKNOD, 254, 0) == 1);
 	CHECK(run(v, n_insns, B, DEV_MKNOD | DEV_READ, 254, 0) == 0);
 	CHECK(run(v, n_insns, B, DEV_READ, 1, 3) == 0);
+	CHECK(run(v, n_insns, C, DEV_MKNOD, 200, 9) == 1);
+	CHECK(run(v, n_insns, C, DEV_MKNOD | DEV_WRITE, 1, 11) == 0);
+	CHECK(run(v, n_insns, C, DEV_ALL, 5, 2) == 1);
+	CHECK(run(v, n_insns, C, DEV_READ, 5, 1) == 0);
 	/* and as words for v1 */
 	struct settings s = {.a = &arena};
 	cg_devices_v1(&s, plan, n);
@@ -240,22 +250,21 @@ static void test_devices(void)
 
 static void test_systemd(void)
 {
-	const char *unit, *slice;
+	struct cg_scope sc;
 	struct err e;
 	size_t n;
 
-	CHECK(cg_systemd_names(&arena, NULL, "x", false, &unit, &slice, &e) == 0);
-	CHECK_STR(unit, "brig-x.scope");
-	CHECK_STR(slice, "system.slice");
-	CHECK(cg_systemd_names(&arena, "machine.slice:libpod:abc", "x", true, &unit, &slice, &e) ==
-	      0);
-	CHECK_STR(unit, "libpod-abc.scope");
-	CHECK_STR(slice, "machine.slice");
-	CHECK(cg_systemd_names(&arena, ":p:n", "x", true, &unit, &slice, &e) == 0);
-	CHECK_STR(slice, "user.slice");
-	CHECK(cg_systemd_names(&arena, "/a/b", "x", false, &unit, &slice, &e) == -EINVAL);
-	CHECK(cg_systemd_names(&arena, "a--b.slice:p:n", "x", false, &unit, &slice, &e) == -EINVAL);
-	CHECK(cg_systemd_names(&arena, "a.slice:p:n/..", "x", false, &unit, &slice, &e) == -EINVAL);
+	CHECK(cg_systemd_names(&arena, NULL, "x", false, &sc, &e) == 0);
+	CHECK_STR(sc.unit, "brig-x.scope");
+	CHECK_STR(sc.slice, "system.slice");
+	CHECK(cg_systemd_names(&arena, "machine.slice:libpod:abc", "x", true, &sc, &e) == 0);
+	CHECK_STR(sc.unit, "libpod-abc.scope");
+	CHECK_STR(sc.slice, "machine.slice");
+	CHECK(cg_systemd_names(&arena, ":p:n", "x", true, &sc, &e) == 0);
+	CHECK_STR(sc.slice, "user.slice");
+	CHECK(cg_systemd_names(&arena, "/a/b", "x", false, &sc, &e) == -EINVAL);
+	CHECK(cg_systemd_names(&arena, "a--b.slice:p:n", "x", false, &sc, &e) == -EINVAL);
+	CHECK(cg_systemd_names(&arena, "a.slice:p:n/..", "x", false, &sc, &e) == -EINVAL);
 	struct oci_cpu cpu = {.quota = &(int64_t){25500},
 			      .period = &(uint64_t){50000},
 			      .shares = &(uint64_t){1024}};
