@@ -231,13 +231,14 @@ fuzz-programs: $(FUZZ)
 test-programs: build/bin/probe
 
 # Every stage prints its tests and writes build/results/STAGE.count; tests/lib/summary adds up.
-STAGES := unit fuzz integration fault vm
+STAGES := lint unit fuzz integration fault vm
 .PHONY: check $(STAGES:%=check-%)
 check: all unit-programs fuzz-programs test-programs
 	@rm -rf build/results
-	@for s in $(STAGES); do $(MAKE) --no-print-directory check-$$s || :; done
+	@for s in $(STAGES); do echo "== $$s"; $(MAKE) --no-print-directory check-$$s || :; done
 	@tests/lib/summary $(STAGES)
 
+check-lint: lint
 check-unit: unit-programs
 	@tests/lib/run-programs unit $(UNIT)
 check-fuzz: fuzz-programs

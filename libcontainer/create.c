@@ -19,9 +19,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fdpass.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -171,24 +171,13 @@ static int listen_for_start(void *ctx, struct err *e)
 	return 0;
 }
 
-static void now(char *text, size_t size)
-{
-	struct timespec ts;
-	struct tm tm;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	gmtime_r(&ts.tv_sec, &tm);
-	size_t n = strftime(text, size, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + n, size - n, ".%09ldZ", ts.tv_nsec);
-}
-
 static int save_first_state(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
 	const struct plan *p = &c->plan;
 	char created[64];
 
-	now(created, sizeof(created));
+	clock_rfc3339(created, sizeof(created), 9);
 	c->state = (struct brig_state){
 		.v = 1,
 		.oci_version = p->config.oci_version,
@@ -496,8 +485,9 @@ static const struct step steps[] = {
 
 /* --- verbs -------------------------------------------------------------------------------- */
 
-static void create_init(struct create *c, const struct container_host *h,
-			const struct container_create_opts *o, struct arena *a)
+/* What the caller left open is looked at and closed before anything else is opened. */
+static int create_init(struct create *c, const struct container_host *h,
+		       const struct container_create_opts *o, struct arena *a, struct err *e)
 {
 	*c = (struct create){
 		.host = h,
@@ -513,6 +503,10 @@ static void create_init(struct create *c, const struct container_host *h,
 		.master = -1,
 		.foreground = {.signals = -1, .tty = -1},
 	};
+	int r = process_check_preserved(o->preserve_fds, e);
+	if (r == 0)
+		process_close_all_but(o->preserve_fds, (int[]){log_fd()}, 1);
+	return r;
 }
 
 static void create_done(struct create *c)
@@ -536,11 +530,8 @@ static int make_container(struct create *c, bool run, struct err *e)
 	struct plan_request req = {.host = c->host, .opts = c->opts, .run = run};
 	int r = store_check_id(c->opts->id, e);
 
-	if (r == 0)
-		r = process_check_preserved(c->opts->preserve_fds, e);
 	if (r < 0)
 		return r;
-	process_close_all_but(c->opts->preserve_fds, (int[]){log_fd()}, 1);
 	r = plan_make(c->arena, &req, &c->plan, e);
 	if (r == 0 && c->plan.sealed_self)
 		r = launch_reexec_sealed(e);
@@ -563,8 +554,9 @@ int container_create(const struct container_host *h, const struct container_crea
 	own_arena struct arena a = {0};
 	struct create c;
 
-	create_init(&c, h, o, &a);
-	int r = make_container(&c, false, e);
+	int r = create_init(&c, h, o, &a, e);
+	if (r == 0)
+		r = make_container(&c, false, e);
 	create_done(&c);
 	return r;
 }
@@ -633,15 +625,14 @@ int container_run(const struct container_host *h, const struct container_create_
 {
 	own_arena struct arena a = {0};
 	struct create c;
-	int r = 0;
+	int r = create_init(&c, h, o, &a, e);
 
-	create_init(&c, h, o, &a);
 	c.in_foreground = !o->detach;
 	*code = 0;
 	/* Orphans of a container without its own pid namespace come to us and are reaped. */
 	if (c.in_foreground && !o->no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		return err_set(e, errno, "become a subreaper");
-	if (c.in_foreground)
+	if (r == 0 && c.in_foreground)
 		r = foreground_begin(&c.foreground, e);
 	if (r == 0)
 		r = run_container(&c, code, e);

@@ -106,7 +106,7 @@ int process_filter_early(struct process *p, struct err *e)
 
 	if (!p->seccomp->insns || !p->seccomp_early)
 		return 0;
-	int r = seccomp_load(p->seccomp, &listener, e);
+	int r = seccomp_install(p->seccomp, &listener, e);
 	if (r < 0 || listener < 0)
 		return r;
 	r = sync_send_fd(p->sync, SYNC_LISTENER, listener, e);
@@ -267,7 +267,7 @@ int process_exec(struct process *p, int sync, struct err *e)
 		return launch_exec(p->stub, &l, e);
 	if (late) {
 		int none;
-		int r = seccomp_load(p->seccomp, &none, e);
+		int r = seccomp_install(p->seccomp, &none, e);
 
 		if (r < 0)
 			return r;

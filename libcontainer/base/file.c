@@ -21,7 +21,8 @@ int file_read_fd(struct arena *a, int fd, const char *name, size_t max, char **o
 		return err_set(e, errno, "stat %s", name);
 	if (S_ISDIR(st.st_mode))
 		return err_set(e, EISDIR, "read %s", name);
-	if (S_ISREG(st.st_mode) && st.st_size >= 0) {
+	/* Size 0: a kernel file, whose size nobody knows. */
+	if (S_ISREG(st.st_mode) && st.st_size > 0) {
 		if ((size_t)st.st_size > max)
 			return err_msg(e, EFBIG, "%s: larger than %zu bytes", name, max);
 		size = (size_t)st.st_size + 2;

@@ -66,9 +66,10 @@ static int make_part(int parent, const char *name)
 		return -ENOENT;
 	if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST)
 		return -errno;
-	int fd = sys_openat2(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0,
+	int fd = sys_openat2(parent, name, O_PATH | O_DIRECTORY, 0,
 			     RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
-	/* EEXIST and then a symlink: one whose target is missing. */
+	/* ELOOP: EEXIST was a symlink whose target is missing.  No O_NOFOLLOW, which with O_PATH
+	 * would open the symlink itself. */
 	return fd >= 0 ? fd : -errno;
 }
 
@@ -165,6 +166,6 @@ int inroot_mkfile(int root, const char *path, struct err *e)
 		return dir;
 	if (mknodat(dir, name, S_IFREG | 0644, 0) < 0 && errno != EEXIST)
 		return err_set(e, errno, "make file %s", path);
-	fd = sys_openat2(dir, name, O_PATH | O_NOFOLLOW, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+	fd = sys_openat2(dir, name, O_PATH, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 	return fd >= 0 ? fd : err_set(e, errno, "open %s", path);
 }

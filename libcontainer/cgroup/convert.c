@@ -45,7 +45,7 @@ uint64_t cg_shares_to_weight(uint64_t shares)
 	double weight = ten_to((l * l + 125 * l) / 612.0 - 7.0 / 34.0);
 	/* Rounded up, but not for the last bits of the arithmetic: 1024 is exactly 100. */
 	uint64_t down = (uint64_t)weight;
-	return weight - (double)down > 1e-9 * weight ? down + 1 : down;
+	return weight - (double)down > 1e-12 * weight ? down + 1 : down;
 }
 
 uint64_t cg_blkio_to_io_weight(uint64_t weight)

@@ -261,6 +261,8 @@ int cgroup_open(struct arena *a, const struct cgroup_record *r, struct cgroup **
 
 		if (!r->dirs[i].path || r->dirs[i].path[0] != '/')
 			return err_msg(e, EINVAL, "bad cgroup path in the state file");
+		/* Below user@UID.service is what the user's own systemd manages. */
+		cg->rootless |= strstr(r->dirs[i].path, "/user@") != NULL;
 		if (access(r->dirs[i].path, F_OK) < 0 && (errno == ENOENT || errno == ENODEV))
 			continue;
 		*d = (struct cg_dir){.hierarchy = arena_strdup(a, hierarchy),

@@ -90,7 +90,7 @@ load helpers
 @test "create passes its stdout and stderr to the container" {
 	prog 'echo to-out; echo to-err >&2'
 	exec 7>"$T/c.out" 8>"$T/c.err"
-	"$BRIG" --root "$R" create -b "$B" "$ID" </dev/null >&7 2>&8 3>&-
+	"${BR[@]}" create -b "$B" "$ID" </dev/null >&7 2>&8 3>&-
 	ok start "$ID"
 	becomes stopped
 	is "$(<"$T/c.out")" to-out
@@ -172,7 +172,7 @@ load helpers
 	for i in 1 2; do
 		(
 			rc=0
-			"${FG[@]}" 10 "$BRIG" --root "$R" start "$ID" </dev/null >/dev/null 2>&1 3>&- || rc=$?
+			"${FG[@]}" 10 "${BR[@]}" start "$ID" </dev/null >/dev/null 2>&1 3>&- || rc=$?
 			echo $rc >"$T/rc$i"
 		) 3>&- &
 		PIDS+=($!)
@@ -189,7 +189,7 @@ load helpers
 	for i in 1 2; do
 		(
 			rc=0
-			"${FG[@]}" 10 "$BRIG" --root "$R" create -b "$B" "$ID" </dev/null >/dev/null 2>&1 3>&- || rc=$?
+			"${FG[@]}" 10 "${BR[@]}" create -b "$B" "$ID" </dev/null >/dev/null 2>&1 3>&- || rc=$?
 			echo $rc >"$T/rc$i"
 		) 3>&- &
 		PIDS+=($!)
@@ -206,7 +206,7 @@ load helpers
 
 @test "create and delete --force at once leave nothing" {
 	for i in 1 2 3 4 5; do
-		"${FG[@]}" 10 "$BRIG" --root "$R" create -b "$B" "$ID" </dev/null >/dev/null 2>&1 3>&- &
+		"${FG[@]}" 10 "${BR[@]}" create -b "$B" "$ID" </dev/null >/dev/null 2>&1 3>&- &
 		p=$!
 		PIDS+=("$p")
 		b delete --force "$ID"

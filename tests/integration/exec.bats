@@ -93,7 +93,7 @@ more_setup() {
 
 @test "exec --ignore-paused waits in a paused container until it is resumed" {
 	ok pause "$ID"
-	"${FG[@]}" 10 "$BRIG" --root "$R" exec --ignore-paused "$ID" echo late \
+	"${FG[@]}" 10 "${BR[@]}" exec --ignore-paused "$ID" echo late \
 		</dev/null >"$T/late" 2>&1 3>&- &
 	p=$!
 	PIDS+=("$p")
@@ -205,7 +205,7 @@ more_setup() {
 @test "exec -p reads a process file from a pipe" {
 	jq '.process | .args = ["echo","piped"]' "$B/config.json" >"$T/process.json"
 	rc=0
-	"${FG[@]}" 10 "$BRIG" --root "$R" exec -p /dev/stdin "$ID" <"$T/process.json" >"$T/o" 3>&- || rc=$?
+	"${FG[@]}" 10 "${BR[@]}" exec -p /dev/stdin "$ID" <"$T/process.json" >"$T/o" 3>&- || rc=$?
 	is "$rc" 0
 	is "$(<"$T/o")" piped
 }
@@ -234,7 +234,7 @@ more_setup() {
 	echo content >"$T/file"
 	exec 7<"$T/file"
 	rc=0
-	"${FG[@]}" 10 "$BRIG" --root "$R" exec --preserve-fds 5 "$ID" sh -c 'cat <&7' \
+	"${FG[@]}" 10 "${BR[@]}" exec --preserve-fds 5 "$ID" sh -c 'cat <&7' \
 		>"$T/o" </dev/null 3</dev/null 4</dev/null 5</dev/null 6</dev/null || rc=$?
 	is "$rc" 0
 	is "$(<"$T/o")" content
@@ -281,7 +281,7 @@ more_setup() {
 
 @test "ten execs at once all work" {
 	for i in {1..10}; do
-		"${FG[@]}" 10 "$BRIG" --root "$R" exec "$ID" echo fine </dev/null >>"$T/many" 2>&1 3>&- &
+		"${FG[@]}" 10 "${BR[@]}" exec "$ID" echo fine </dev/null >>"$T/many" 2>&1 3>&- &
 		PIDS+=($!)
 	done
 	for p in "${PIDS[@]}"; do wait "$p"; done
@@ -289,7 +289,7 @@ more_setup() {
 }
 
 @test "exec ends when the container is killed" {
-	"${FG[@]}" 10 "$BRIG" --root "$R" exec "$ID" sleep 100 </dev/null >/dev/null 2>&1 3>&- &
+	"${FG[@]}" 10 "${BR[@]}" exec "$ID" sleep 100 </dev/null >/dev/null 2>&1 3>&- &
 	p=$!
 	PIDS+=("$p")
 	sleep 0.3

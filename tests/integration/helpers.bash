@@ -20,18 +20,22 @@ BASE_ROOTFS=${BRIG_TEST_ROOTFS:-$TOP/build/rootfs}
 read -ra BRIG_FLAGS <<<"${BRIG_FLAGS:-}"
 FG=(timeout --foreground -k 2)
 
+load ../lib/brig
+
 # --- set-up and check after each test ----------------------------------------------------
 
 setup() {
 	ID=t$BATS_SUITE_TEST_NUMBER-$BASHPID
 	T=$BATS_TEST_TMPDIR B=$T/bundle R=$T/state
 	PIDS=() MOUNTED=()
+	BR=("$BRIG" "${BRIG_FLAGS[@]}" --root "$R")
 	# Everything this test starts carries the mark, so that what is left over is found.
 	export BRIG_TEST_MARK=$ID
 	mkdir "$B" "$R"
 	cp -al "$BASE_ROOTFS" "$B/rootfs"
 	printf '%s\n' "${BASE_CONFIG//@ID@/$ID}" >"$B/config.json"
-	chmod 711 "$T" "$B"
+	# A container's root user of another id must be able to reach its root.
+	chmod 711 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$T" "$B"
 	if declare -F more_setup >/dev/null; then more_setup; fi
 }
 
@@ -42,12 +46,23 @@ teardown() {
 	for d in "$R"/*/; do
 		[ -d "$d" ] || continue
 		d=${d%/}
-		"${FG[@]}" 15 "$BRIG" --root "$R" delete --force "${d##*/}" >/dev/null 2>&1 3>&- || :
+		"${FG[@]}" 15 "${BR[@]}" delete --force "${d##*/}" >/dev/null 2>&1 3>&- || :
 	done
 	if declare -F more_teardown >/dev/null; then more_teardown; fi
 	for d in "${MOUNTED[@]}"; do umount -l "$d" 2>/dev/null || :; done
 	nothing_left || bad=1
+	unmount_all
 	return $bad
+}
+
+# bats removes the directory of the test afterwards, never through a mount that was left.
+unmount_all() {
+	local line f points=()
+	while IFS= read -r line; do
+		read -r _ _ _ _ f _ <<<"$line"
+		[[ $f != "$T"* ]] || points=("$f" "${points[@]}")
+	done </proc/self/mountinfo
+	for f in "${points[@]}"; do umount -l "$f"; done
 }
 
 # No process, cgroup, mount or state of this test.
@@ -115,7 +130,7 @@ slurp() {
 # stdin is STDIN or /dev/null; a hang ends after LIMIT seconds with status 124.
 b() {
 	status=0
-	"${FG[@]}" "${LIMIT:-20}" "$BRIG" "${BRIG_FLAGS[@]}" --root "$R" "$@" \
+	"${FG[@]}" "${LIMIT:-20}" "${BR[@]}" "$@" \
 		<"${STDIN:-/dev/null}" >"$T/out" 2>"$T/err" 3>&- || status=$?
 	slurp out "$T/out"
 	slurp err "$T/err"

@@ -150,7 +150,7 @@ got() {
 	ok run -d -b "$B" "$ID"
 	init_pid
 	for d in 0.001 0.002 0.004; do
-		"$BRIG" --root "$R" kill --all "$ID" CONT </dev/null >/dev/null 2>&1 3>&- &
+		"${BR[@]}" kill --all "$ID" CONT </dev/null >/dev/null 2>&1 3>&- &
 		p=$!
 		sleep $d
 		kill -9 "$p" 2>/dev/null || :
@@ -261,7 +261,7 @@ got() {
 
 @test "delete --force removes what a create killed half-way left" {
 	for d in 0.001 0.003 0.006 0.01 0.02 0.04; do
-		"$BRIG" --root "$R" create -b "$B" "$ID" </dev/null >/dev/null 2>&1 3>&- &
+		"${BR[@]}" create -b "$B" "$ID" </dev/null >/dev/null 2>&1 3>&- &
 		p=$!
 		sleep $d
 		kill -9 "$p" 2>/dev/null || :

@@ -81,7 +81,7 @@ load helpers
 
 @test "run forwards SIGTERM to the program" {
 	prog 'trap "exit 42" TERM; echo ready >/tmp/ready; while :; do sleep 0.05; done'
-	"$BRIG" --root "$R" run -b "$B" "$ID" </dev/null >/dev/null 2>&1 3>&- &
+	"${BR[@]}" run -b "$B" "$ID" </dev/null >/dev/null 2>&1 3>&- &
 	p=$!
 	PIDS+=("$p")
 	appears "$B/rootfs/tmp/ready"
@@ -194,7 +194,7 @@ load helpers
 
 @test "twenty runs leave nothing" {
 	for i in {1..20}; do
-		"$BRIG" --root "$R" run -b "$B" "$ID" </dev/null 3>&-
+		"${BR[@]}" run -b "$B" "$ID" </dev/null 3>&-
 	done
 	nothing_left
 }
@@ -202,7 +202,7 @@ load helpers
 @test "four runs at once all work" {
 	config '.process.args = ["sh","-c","echo fine"]'
 	for i in 1 2 3 4; do
-		"$BRIG" --root "$R" run -b "$B" "$ID-$i" </dev/null >"$T/o$i" 2>&1 3>&- &
+		"${BR[@]}" run -b "$B" "$ID-$i" </dev/null >"$T/o$i" 2>&1 3>&- &
 		PIDS+=($!)
 	done
 	for p in "${PIDS[@]}"; do wait "$p"; done
@@ -214,7 +214,7 @@ load helpers
 	rc=0
 	(
 		trap '' CHLD
-		exec "$BRIG" --root "$R" run -b "$B" "$ID" </dev/null >/dev/null 2>&1 3>&-
+		exec "${BR[@]}" run -b "$B" "$ID" </dev/null >/dev/null 2>&1 3>&-
 	) || rc=$?
 	is "$rc" 4
 }

@@ -183,7 +183,7 @@ int main(int argc, char **argv)
 {
 	static char buf[MESSAGE_MAX];
 	int out, sock, fd, conn;
-	size_t len, more;
+	size_t len;
 
 	if (argc != 4) {
 		fprintf(stderr, "usage: receiver tty|pidfd|seccomp|notify SOCKET OUT\n");
@@ -203,11 +203,17 @@ int main(int argc, char **argv)
 	} else if (!strcmp(argv[1], "pidfd")) {
 		pidfd_report(fd, out, buf);
 	} else if (!strcmp(argv[1], "seccomp")) {
+		struct pollfd p = { .fd = conn, .events = POLLIN };
+
 		do {
 			put(out, buf, len);
-			more = receive(conn, buf, sizeof(buf), &fd);
-			len = more;
-		} while (more);
+			/* runc keeps the connection open, against config-linux.md: do not wait. */
+			if (poll(&p, 1, 300) != 1) {
+				fprintf(stderr, "the connection stays open\n");
+				break;
+			}
+			len = receive(conn, buf, sizeof(buf), &fd);
+		} while (len);
 		agent(fd);
 	}
 	return 0;

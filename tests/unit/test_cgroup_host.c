@@ -560,7 +560,7 @@ static void test_limits_v2(void)
 	read_limit(cg, CG_MEMORY, "memory.oom.group", "1");
 	read_limit(cg, CG_CORE, "cgroup.max.depth", "7");
 	read_limit(cg, CG_CPU, "cpu.max", "20000 50000");
-	read_limit(cg, CG_CPU, "cpu.weight", "170");
+	read_limit(cg, CG_CPU, "cpu.weight", "174");
 	read_limit(cg, CG_CPUSET, "cpuset.cpus", "0");
 	read_limit(cg, CG_PIDS, "pids.max", "33");
 	cg = reopen(cg);
