@@ -95,14 +95,19 @@ static pid_t sleeper(struct cgroup *cg)
 		args.flags = CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)fd;
 	}
+	bool enters = cgroup_enters(cg);
+	if (enters)
+		CHECK(ok(cgroup_enter_open(cg, &e), &e));
 	pid_t pid = sys_clone3(&args);
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (enters && cgroup_enter(cg, &e) < 0)
+			_exit(1);
 		for (;;)
 			pause();
 	}
 	CHECK(pid > 0);
-	if (pid > 0 && fd < 0)
+	if (pid > 0 && fd < 0 && !enters)
 		CHECK(ok(cgroup_attach(cg, pid, &e), &e));
 	return pid;
 }
