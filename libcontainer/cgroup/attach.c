@@ -30,10 +30,9 @@ int cgroup_spawn_fd(const struct cgroup *cg)
 {
 	char text[256];
 
-	if (cg->layout != CGROUP_V2 || !cg->n_dirs)
-		return -1;
-	struct cg_dir *d = &cg->dirs[0];
-	int fd = cg_dirfd(d);
+	struct cg_dir *d = cg_unified(cg);
+	int fd = d ? cg_dirfd(d) : -1;
+
 	if (fd < 0)
 		return -1;
 	/* The container made sub-cgroups and gave them controllers: clone3 would be EBUSY. */

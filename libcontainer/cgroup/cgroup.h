@@ -50,7 +50,7 @@ int cgroup_plan_make(struct arena *a, const struct cgroup_host *host,
 		     struct err *e) MUST_CHECK;
 /* What create will make, for state.json, known before it is made. */
 struct cgroup_record cgroup_plan_record(const struct cgroup_plan *p);
-/* True when processes must be moved after the clone (v1 and hybrid, systemd manager). */
+/* True when the runtime must move processes after the clone (systemd makes the scope then). */
 bool cgroup_plan_needs_attach(const struct cgroup_plan *p);
 
 /* Open handle of the container's directories. */
@@ -72,6 +72,13 @@ struct cgroup_record cgroup_get_record(struct arena *a, const struct cgroup *cg)
  * be attached (v1, hybrid, systemd, a v2 cgroup that passes controllers on) or none exists.
  */
 int cgroup_spawn_fd(const struct cgroup *cg);
+/*
+ * The way into v1 directories: the child moves itself, which is ten times quicker than being
+ * moved (enter.c).  Opened by the runtime before the clone; entered by the single-threaded child.
+ */
+bool cgroup_enters(const struct cgroup *cg);
+int cgroup_enter_open(struct cgroup *cg, struct err *e) MUST_CHECK;
+int cgroup_enter(struct cgroup *cg, struct err *e) MUST_CHECK;
 /* Moves pid into every hierarchy (v1, hybrid, systemd scope). */
 int cgroup_attach(struct cgroup *cg, pid_t pid, struct err *e) MUST_CHECK;
 /*

@@ -231,7 +231,14 @@ int cgroup_create(struct arena *a, const struct cgroup_plan *p, struct cgroup **
 void cgroup_close(struct cgroup *cg)
 {
 	for (size_t i = 0; cg && i < cg->n_dirs; i++)
-		own_close(&cg->dirs[i].fd);
+	{
+		struct cg_dir *d = &cg->dirs[i];
+
+		own_close(&d->fd);
+		if (d->tasks > 0)
+			own_close(&d->tasks);
+		d->tasks = 0;
+	}
 }
 
 int cgroup_open(struct arena *a, const struct cgroup_record *r, struct cgroup **out, struct err *e)

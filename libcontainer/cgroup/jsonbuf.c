@@ -1,82 +1,42 @@
 #include "cgroup/jsonbuf.h"
 
-#include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
-
-static void put(struct jsonbuf *j, const char *s, size_t n)
+static void put_key(struct json_out *j, const char *key)
 {
-	if (j->len + n + 1 > j->cap) {
-		size_t cap = (j->len + n + 1) * 2 + 1024;
-		char *more = arena_new(j->a, cap);
-
-		if (j->len)
-			memcpy(more, j->text, j->len);
-		j->text = more;
-		j->cap = cap;
-	}
-	memcpy(j->text + j->len, s, n);
-	j->len += n;
-	j->text[j->len] = '\0';
+	if (key)
+		json_key(j, key);
 }
 
-static void put_string(struct jsonbuf *j, const char *s)
+void put_open(struct json_out *j, const char *key, char bracket)
 {
-	put(j, "\"", 1);
-	for (; *s; s++) {
-		char esc[8];
-
-		if (*s == '"' || *s == '\\')
-			put(j, esc, (size_t)snprintf(esc, sizeof(esc), "\\%c", *s));
-		else if ((unsigned char)*s < ' ')
-			put(j, esc,
-			    (size_t)snprintf(esc, sizeof(esc), "\\u%04x", (unsigned char)*s));
-		else
-			put(j, s, 1);
-	}
-	put(j, "\"", 1);
+	put_key(j, key);
+	if (bracket == '{')
+		json_object(j);
+	else
+		json_array(j);
 }
 
-static void begin(struct jsonbuf *j, const char *key)
+void put_close(struct json_out *j, char bracket)
 {
-	bool first = !j->len || j->text[j->len - 1] == '{' || j->text[j->len - 1] == '[';
-
-	if (!first)
-		put(j, ",", 1);
-	if (key) {
-		put_string(j, key);
-		put(j, ":", 1);
-	}
+	if (bracket == '}')
+		json_end_object(j);
+	else
+		json_end_array(j);
 }
 
-void json_open(struct jsonbuf *j, const char *key, char bracket)
+void put_u64(struct json_out *j, const char *key, uint64_t v)
 {
-	if (j->len)
-		begin(j, key);
-	put(j, &bracket, 1);
+	put_key(j, key);
+	json_uint(j, v);
 }
 
-void json_close(struct jsonbuf *j, char bracket)
+void put_str(struct json_out *j, const char *key, const char *v)
 {
-	put(j, &bracket, 1);
+	put_key(j, key);
+	json_str(j, v);
 }
 
-void json_u64(struct jsonbuf *j, const char *key, uint64_t v)
+void put_number(struct json_out *j, const char *key, const char *v)
 {
-	char text[24];
-
-	begin(j, key);
-	put(j, text, (size_t)snprintf(text, sizeof(text), "%llu", (unsigned long long)v));
-}
-
-void json_str(struct jsonbuf *j, const char *key, const char *v)
-{
-	begin(j, key);
-	put_string(j, v);
-}
-
-void json_number(struct jsonbuf *j, const char *key, const char *v)
-{
-	begin(j, key);
-	put(j, v, strlen(v));
+	put_key(j, key);
+	json_raw(j, v);
 }

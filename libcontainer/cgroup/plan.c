@@ -161,7 +161,7 @@ bool cgroup_plan_needs_attach(const struct cgroup_plan *p)
 {
 	if (p->manager == CGROUP_DISABLED || p->layout == CGROUP_NONE)
 		return false;
-	return p->manager == CGROUP_SYSTEMD || p->layout != CGROUP_V2;
+	return p->manager == CGROUP_SYSTEMD;
 }
 
 enum cgroup_layout cgroup_plan_layout(const struct cgroup_plan *p)

@@ -46,19 +46,19 @@ void stats_put_u64(struct stats *st, enum cg_ctrl c, const char *file, const cha
 	uint64_t v;
 
 	if (stats_u64(st, c, file, &v))
-		json_u64(&st->j, key, v);
+		put_u64(&st->j, key, v);
 }
 
-static void psi_line(struct jsonbuf *j, const char *key, const struct cg_psi_line *l)
+static void psi_line(struct json_out *j, const char *key, const struct cg_psi_line *l)
 {
 	if (!l->avg10)
 		return;
-	json_open(j, key, '{');
-	json_number(j, "avg10", l->avg10);
-	json_number(j, "avg60", l->avg60);
-	json_number(j, "avg300", l->avg300);
-	json_u64(j, "total", l->total);
-	json_close(j, '}');
+	put_open(j, key, '{');
+	put_number(j, "avg10", l->avg10);
+	put_number(j, "avg60", l->avg60);
+	put_number(j, "avg300", l->avg300);
+	put_u64(j, "total", l->total);
+	put_close(j, '}');
 }
 
 void stats_psi(struct stats *st, const char *file)
@@ -69,10 +69,10 @@ void stats_psi(struct stats *st, const char *file)
 
 	if (!text || !cg_psi_parse(text, &psi))
 		return;
-	json_open(&st->j, "psi", '{');
+	put_open(&st->j, "psi", '{');
 	psi_line(&st->j, "some", &psi.some);
 	psi_line(&st->j, "full", &psi.full);
-	json_close(&st->j, '}');
+	put_close(&st->j, '}');
 }
 
 static void numbers(struct stats *st, const char *key, const char *file)
@@ -82,11 +82,11 @@ static void numbers(struct stats *st, const char *key, const char *file)
 
 	if (!text)
 		return;
-	json_open(&st->j, key, '[');
+	put_open(&st->j, key, '[');
 	while ((word = strsep(&text, " ")))
 		if (str_u64(word, &v))
-			json_u64(&st->j, NULL, v);
-	json_close(&st->j, ']');
+			put_u64(&st->j, NULL, v);
+	put_close(&st->j, ']');
 }
 
 static void cpu_usage_v1(struct stats *st)
@@ -106,15 +106,15 @@ static void from_cpu_stat(struct stats *st, const char *stat, const char *file_k
 	uint64_t v;
 
 	if (stat && cg_flat_get(stat, file_key, &v))
-		json_u64(&st->j, key, v * scale);
+		put_u64(&st->j, key, v * scale);
 }
 
 static void cpu(struct stats *st)
 {
 	const char *stat = stats_text(st, CG_CPU, "cpu.stat");
 
-	json_open(&st->j, "cpu", '{');
-	json_open(&st->j, "usage", '{');
+	put_open(&st->j, "cpu", '{');
+	put_open(&st->j, "usage", '{');
 	if (st->v2) {
 		from_cpu_stat(st, stat, "usage_usec", "total", 1000);
 		from_cpu_stat(st, stat, "system_usec", "kernel", 1000);
@@ -122,15 +122,15 @@ static void cpu(struct stats *st)
 	} else {
 		cpu_usage_v1(st);
 	}
-	json_close(&st->j, '}');
-	json_open(&st->j, "throttling", '{');
+	put_close(&st->j, '}');
+	put_open(&st->j, "throttling", '{');
 	from_cpu_stat(st, stat, "nr_periods", "periods", 1);
 	from_cpu_stat(st, stat, "nr_throttled", "throttledPeriods", 1);
 	from_cpu_stat(st, stat, st->v2 ? "throttled_usec" : "throttled_time", "throttledTime",
 		      st->v2 ? 1000 : 1);
-	json_close(&st->j, '}');
+	put_close(&st->j, '}');
 	stats_psi(st, "cpu.pressure");
-	json_close(&st->j, '}');
+	put_close(&st->j, '}');
 }
 
 /* "0-1,3" as a list of numbers. */
@@ -142,11 +142,11 @@ static void cpu_list(struct stats *st, const char *file, const char *key)
 
 	if (!text || !text[0] || !str_cpulist(text, set, MAX_CPUS))
 		return;
-	json_open(&st->j, key, '[');
+	put_open(&st->j, key, '[');
 	for (unsigned int i = 0; i < MAX_CPUS; i++)
 		if (set[i / 64] >> i % 64 & 1)
-			json_u64(&st->j, NULL, i);
-	json_close(&st->j, ']');
+			put_u64(&st->j, NULL, i);
+	put_close(&st->j, ']');
 }
 
 static void cpuset(struct stats *st)
@@ -165,46 +165,47 @@ static void cpuset(struct stats *st)
 	};
 	int64_t level;
 
-	json_open(&st->j, "cpuset", '{');
+	put_open(&st->j, "cpuset", '{');
 	cpu_list(st, "cpuset.cpus", "cpus");
 	cpu_list(st, "cpuset.mems", "mems");
 	for (size_t i = 0; i < LEN(rows); i++)
 		stats_put_u64(st, CG_CPUSET, rows[i].file, rows[i].key);
 	const char *text = stats_text(st, CG_CPUSET, "cpuset.sched_relax_domain_level");
 	if (text && str_i64(text, &level))
-		json_number(&st->j, "sched_relax_domain_level", text);
-	json_close(&st->j, '}');
+		put_number(&st->j, "sched_relax_domain_level", text);
+	put_close(&st->j, '}');
 }
 
 static void pids(struct stats *st)
 {
 	uint64_t max;
 
-	json_open(&st->j, "pids", '{');
+	put_open(&st->j, "pids", '{');
 	stats_put_u64(st, CG_PIDS, "pids.current", "current");
 	/* No limit is no member, as runc has it. */
 	if (stats_u64(st, CG_PIDS, "pids.max", &max) && max != UINT64_MAX)
-		json_u64(&st->j, "limit", max);
-	json_close(&st->j, '}');
+		put_u64(&st->j, "limit", max);
+	put_close(&st->j, '}');
 }
 
 int cgroup_stats_json(struct arena *a, const struct cgroup *cg, char **out, struct err *e)
 {
-	struct stats st = {.cg = cg, .v2 = cg->layout == CGROUP_V2, .j.a = a};
+	struct stats st = {.cg = cg, .v2 = cg->layout == CGROUP_V2};
 
 	(void)e; /* what cannot be read is left out */
-	json_open(&st.j, NULL, '{');
+	json_begin(&st.j, a, 0);
+	put_open(&st.j, NULL, '{');
 	cpu(&st);
 	cpuset(&st);
 	stats_memory(&st);
 	pids(&st);
 	stats_blkio(&st);
 	stats_hugetlb(&st);
-	json_open(&st.j, "intel_rdt", '{');
-	json_close(&st.j, '}');
-	json_open(&st.j, "network_interfaces", '[');
-	json_close(&st.j, ']');
-	json_close(&st.j, '}');
-	*out = st.j.text;
+	put_open(&st.j, "intel_rdt", '{');
+	put_close(&st.j, '}');
+	put_open(&st.j, "network_interfaces", '[');
+	put_close(&st.j, ']');
+	put_close(&st.j, '}');
+	*out = json_done(&st.j, NULL);
 	return 0;
 }

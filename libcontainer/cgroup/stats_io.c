@@ -9,15 +9,15 @@
 
 /* "blkio" and "hugetlb" of the statistics. */
 
-static void item(struct jsonbuf *j, const struct cg_io *io, const char *op)
+static void item(struct json_out *j, const struct cg_io *io, const char *op)
 {
-	json_open(j, NULL, '{');
-	json_u64(j, "major", io->major);
-	json_u64(j, "minor", io->minor);
+	put_open(j, NULL, '{');
+	put_u64(j, "major", io->major);
+	put_u64(j, "minor", io->minor);
 	if (op[0])
-		json_str(j, "op", op);
-	json_u64(j, "value", io->value);
-	json_close(j, '}');
+		put_str(j, "op", op);
+	put_u64(j, "value", io->value);
+	put_close(j, '}');
 }
 
 /* The first of two files that has lines: BFQ's names after CFQ's or the throttler's. */
@@ -32,11 +32,11 @@ static void list_v1(struct stats *st, const char *key, const char *file, const c
 		text = stats_text(st, CG_IO, second);
 	for (it.text = text; cg_blkio_next(&it, &io); any = true) {
 		if (!any)
-			json_open(&st->j, key, '[');
+			put_open(&st->j, key, '[');
 		item(&st->j, &io, io.op);
 	}
 	if (any)
-		json_close(&st->j, ']');
+		put_close(&st->j, ']');
 }
 
 static void lists_v1(struct stats *st)
@@ -76,12 +76,12 @@ static void list_v2(struct stats *st, const char *key, const struct word *ops)
 		if (!op)
 			continue;
 		if (!any)
-			json_open(&st->j, key, '[');
+			put_open(&st->j, key, '[');
 		any = true;
 		item(&st->j, &io, names[op->value]);
 	}
 	if (any)
-		json_close(&st->j, ']');
+		put_close(&st->j, ']');
 }
 
 void stats_blkio(struct stats *st)
@@ -99,7 +99,7 @@ void stats_blkio(struct stats *st)
 		{NULL,   0},
 	};
 
-	json_open(&st->j, "blkio", '{');
+	put_open(&st->j, "blkio", '{');
 	if (st->v2) {
 		list_v2(st, "ioServiceBytesRecursive", bytes);
 		list_v2(st, "ioServicedRecursive", counts);
@@ -107,7 +107,7 @@ void stats_blkio(struct stats *st)
 		lists_v1(st);
 	}
 	stats_psi(st, "io.pressure");
-	json_close(&st->j, '}');
+	put_close(&st->j, '}');
 }
 
 /* hugepages-2048kB of /sys as the 2MB of the control files. */
@@ -136,7 +136,7 @@ static void huge_v2(struct stats *st, const char *size)
 
 	stats_put_u64(st, CG_HUGETLB, arena_printf(st->j.a, "hugetlb.%s.current", size), "usage");
 	if (events && cg_flat_get(events, "max", &hits))
-		json_u64(&st->j, "failcnt", hits);
+		put_u64(&st->j, "failcnt", hits);
 }
 
 static void huge_v1(struct stats *st, const char *size)
@@ -161,7 +161,7 @@ void stats_hugetlb(struct stats *st)
 	struct dirent *de;
 	char size[32];
 
-	json_open(&st->j, "hugetlb", '{');
+	put_open(&st->j, "hugetlb", '{');
 	while (d && (de = readdir(d))) {
 		if (!page_size(de->d_name, size, sizeof(size)))
 			continue;
@@ -172,12 +172,12 @@ void stats_hugetlb(struct stats *st)
 				      : arena_printf(st->j.a, "hugetlb.%s.usage_in_bytes", size),
 			       &v))
 			continue;
-		json_open(&st->j, size, '{');
+		put_open(&st->j, size, '{');
 		if (st->v2)
 			huge_v2(st, size);
 		else
 			huge_v1(st, size);
-		json_close(&st->j, '}');
+		put_close(&st->j, '}');
 	}
-	json_close(&st->j, '}');
+	put_close(&st->j, '}');
 }

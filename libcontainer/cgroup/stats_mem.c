@@ -17,12 +17,12 @@ static void entry_v1(struct stats *st, const char *key, const char *prefix)
 		{"failcnt",            "failcnt"},
 	};
 
-	json_open(&st->j, key, '{');
+	put_open(&st->j, key, '{');
 	for (size_t i = 0; i < LEN(rows); i++)
 		stats_put_u64(st, CG_MEMORY,
 			      arena_printf(st->j.a, "memory.%s%s", prefix, rows[i].file),
 			      rows[i].key);
-	json_close(&st->j, '}');
+	put_close(&st->j, '}');
 }
 
 static void raw(struct stats *st, char *stat)
@@ -30,10 +30,10 @@ static void raw(struct stats *st, char *stat)
 	const char *key;
 	uint64_t v;
 
-	json_open(&st->j, "raw", '{');
+	put_open(&st->j, "raw", '{');
 	while (stat && cg_flat_next(&stat, &key, &v))
-		json_u64(&st->j, key, v);
-	json_close(&st->j, '}');
+		put_u64(&st->j, key, v);
+	put_close(&st->j, '}');
 }
 
 static void usage_v2(struct stats *st)
@@ -41,13 +41,13 @@ static void usage_v2(struct stats *st)
 	const char *events = stats_text(st, CG_MEMORY, "memory.events");
 	uint64_t hits;
 
-	json_open(&st->j, "usage", '{');
+	put_open(&st->j, "usage", '{');
 	stats_put_u64(st, CG_MEMORY, "memory.max", "limit");
 	stats_put_u64(st, CG_MEMORY, "memory.current", "usage");
 	stats_put_u64(st, CG_MEMORY, "memory.peak", "max");
 	if (events && cg_flat_get(events, "max", &hits))
-		json_u64(&st->j, "failcnt", hits);
-	json_close(&st->j, '}');
+		put_u64(&st->j, "failcnt", hits);
+	put_close(&st->j, '}');
 }
 
 static uint64_t add(uint64_t a, uint64_t b)
@@ -62,14 +62,14 @@ static void swap_v2(struct stats *st)
 {
 	uint64_t mem, swap, mem_max, swap_max;
 
-	json_open(&st->j, "swap", '{');
+	put_open(&st->j, "swap", '{');
 	if (stats_u64(st, CG_MEMORY, "memory.max", &mem_max) &&
 	    stats_u64(st, CG_MEMORY, "memory.swap.max", &swap_max))
-		json_u64(&st->j, "limit", add(mem_max, swap_max));
+		put_u64(&st->j, "limit", add(mem_max, swap_max));
 	if (stats_u64(st, CG_MEMORY, "memory.current", &mem) &&
 	    stats_u64(st, CG_MEMORY, "memory.swap.current", &swap))
-		json_u64(&st->j, "usage", add(mem, swap));
-	json_close(&st->j, '}');
+		put_u64(&st->j, "usage", add(mem, swap));
+	put_close(&st->j, '}');
 }
 
 void stats_memory(struct stats *st)
@@ -77,9 +77,9 @@ void stats_memory(struct stats *st)
 	char *stat = stats_text(st, CG_MEMORY, "memory.stat");
 	uint64_t cache;
 
-	json_open(&st->j, "memory", '{');
+	put_open(&st->j, "memory", '{');
 	if (stat && cg_flat_get(stat, st->v2 ? "file" : "cache", &cache))
-		json_u64(&st->j, "cache", cache);
+		put_u64(&st->j, "cache", cache);
 	if (st->v2) {
 		usage_v2(st);
 		swap_v2(st);
@@ -91,5 +91,5 @@ void stats_memory(struct stats *st)
 	}
 	raw(st, stat);
 	stats_psi(st, "memory.pressure");
-	json_close(&st->j, '}');
+	put_close(&st->j, '}');
 }

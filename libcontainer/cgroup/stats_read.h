@@ -8,7 +8,7 @@
 struct stats {
 	const struct cgroup *cg;
 	bool v2;
-	struct jsonbuf j;
+	struct json_out j;
 };
 
 /* A file of the controller without its last newline, in the arena; NULL if there is none. */

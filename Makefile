@@ -1,0 +1,340 @@
+# brig: an OCI container runtime.  GNU make, no configure step; `make help` tells the targets.
+#
+# Objects stand in build/<flavour>/, programs of the plain flavour in build/bin/:
+#   make            plain    what is installed
+#   make SAN=1      san      AddressSanitizer and UndefinedBehaviorSanitizer, no recovery
+#   make FAULT=1    fault    -DBRIG_FAULT: a named step can be told to fail (tests/fault)
+#   make COV=1      cov      gcov counters
+# CC CFLAGS CPPFLAGS LDFLAGS PREFIX DESTDIR are honoured; V=1 shows commands; WERROR=1 makes
+# warnings errors; STATIC_LIBS=0 links yajl, cap and seccomp as shared libraries.
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+.DEFAULT_GOAL := all
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+PKG_CONFIG ?= pkg-config
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBEXECDIR ?= $(PREFIX)/libexec/brig
+MANDIR ?= $(PREFIX)/share/man
+VERSION := 0.1.0
+COMMIT := $(or $(shell git describe --always --dirty --exclude='*' 2>/dev/null),unknown)
+V ?= 0
+SAN ?= 0
+FAULT ?= 0
+COV ?= 0
+WERROR ?= 0
+STATIC_LIBS ?= 1
+
+ifeq ($(SAN),1)
+FLAVOUR := san
+else ifeq ($(FAULT),1)
+FLAVOUR := fault
+else ifeq ($(COV),1)
+FLAVOUR := cov
+else
+FLAVOUR := plain
+endif
+# FLAVOUR_SUFFIX keeps another compiler's objects apart (tests/lint).
+B := build/$(FLAVOUR)$(FLAVOUR_SUFFIX)
+BIN := $(if $(filter build/plain,$(B)),build/bin,$(B)/bin)
+
+ifeq ($(V),1)
+Q :=
+say := @:
+else
+Q := @
+say := @printf '  %-8s %s\n'
+endif
+
+# --- Flags ------------------------------------------------------------------------------
+
+# What this compiler accepts is asked once per compiler, by tests/lib/probe-flags.
+# A table row names only what it has: the rest is zero.
+WARN := -Wall -Wextra -Wno-missing-field-initializers -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+	-Wvla -Wundef -Wwrite-strings -Wcast-qual -Wpointer-arith -Wformat=2 -Wimplicit-fallthrough \
+	-Wnull-dereference -Wconversion -Wno-sign-conversion -Wswitch-enum
+WARN_PROBED := -Wduplicated-cond -Wduplicated-branches -Wlogical-op -Wjump-misses-init \
+	-Wformat-overflow=2 -Walloc-zero -Wtrampolines -Wbidi-chars=any -Wcomma \
+	-Wconditional-uninitialized -Wunreachable-code-aggressive
+HARDEN_PROBED := -fstack-protector-strong -fstack-clash-protection -fcf-protection=full \
+	-mbranch-protection=standard -fno-strict-overflow -fno-delete-null-pointer-checks \
+	-ftrivial-auto-var-init=zero -fzero-call-used-regs=used-gpr
+LINK_PROBED := -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,nodlopen -Wl,--as-needed \
+	-Wl,-z,separate-code -Wl,--hash-style=gnu
+
+PROBE_MK := build/probe/$(subst /,_,$(subst $() ,_,$(CC))).mk
+NO_BUILD_GOALS := clean help fmt dist uninstall
+ifneq ($(filter-out $(NO_BUILD_GOALS),$(or $(MAKECMDGOALS),all)),)
+include $(PROBE_MK)
+endif
+$(PROBE_MK): tests/lib/probe-flags Makefile
+	@mkdir -p $(@D)
+	@tests/lib/probe-flags "$(CC)" WARN_CC $(WARN_PROBED) >$@
+	@tests/lib/probe-flags "$(CC)" HARDEN_CC $(HARDEN_PROBED) >>$@
+	@tests/lib/probe-flags "$(CC)" HARDEN_LD $(LINK_PROBED) >>$@
+
+CFLAGS ?= -O2 -g
+STD := -std=gnu17 -D_GNU_SOURCE -I. -Ilibcontainer
+BASE_CFLAGS := $(STD) $(WARN) $(WARN_CC)
+ifeq ($(WERROR),1)
+BASE_CFLAGS += -Werror
+endif
+# The sanitizers look at every access themselves, and _FORTIFY_SOURCE hides calls from them.
+ifeq ($(SAN),1)
+FLAVOUR_CFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FLAVOUR_LDFLAGS := -fsanitize=address,undefined
+else ifeq ($(COV),1)
+FLAVOUR_CFLAGS := -O0 --coverage -DBRIG_COVERAGE
+FLAVOUR_LDFLAGS := --coverage
+else
+FLAVOUR_CFLAGS := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 $(HARDEN_CC) -fPIE
+FLAVOUR_LDFLAGS := -pie $(HARDEN_LD)
+endif
+ifeq ($(FAULT),1)
+FLAVOUR_CFLAGS += -DBRIG_FAULT
+endif
+
+LIBS_PC := yajl libcap libseccomp
+LIBS_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS_PC) libmnl 2>/dev/null)
+# Each shared library costs about 0.1 ms at every start, so the archives are taken where the
+# distribution has them.  libmnl is loaded only by who needs it, never linked.
+static_lib = $(filter /%,$(shell $(CC) -print-file-name=$(1)))
+ARCHIVES := $(foreach a,libyajl_s.a libcap.a libseccomp.a,$(call static_lib,$(a)))
+ifeq ($(STATIC_LIBS)$(words $(ARCHIVES)),13)
+LIBS := $(ARCHIVES)
+else
+LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS_PC) 2>/dev/null || echo -lyajl -lcap -lseccomp)
+endif
+
+COMPILE = $(CC) $(BASE_CFLAGS) $(FLAVOUR_CFLAGS) $(LIBS_CFLAGS) $(CPPFLAGS) $(CFLAGS)
+LINK = $(CC) $(CFLAGS) $(FLAVOUR_LDFLAGS) $(LDFLAGS)
+
+# --- Sources ----------------------------------------------------------------------------
+
+comma := ,
+STUB_SRC := $(wildcard libcontainer/run/stub/stub.c)
+LIB_SRC := $(filter-out libcontainer/run/stub/%,\
+	$(sort $(shell find libcontainer specs -name '*.c' 2>/dev/null)))
+LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o) $(if $(STUB_SRC),$(B)/libcontainer/run/stub/image.o)
+LIB := $(B)/libbrig.a
+BRIG_SRC := $(sort $(wildcard cmd/brig/*.c))
+BRIG_OBJ := $(BRIG_SRC:%.c=$(B)/%.o)
+SYSTEMD_SRC := $(sort $(wildcard cmd/brig-systemd/*.c))
+SYSTEMD_OBJ := $(SYSTEMD_SRC:%.c=$(B)/%.o)
+UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
+FUZZ := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+PROGRAMS := $(if $(BRIG_SRC),$(BIN)/brig)
+ifneq ($(SYSTEMD_SRC),)
+ifeq ($(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo yes),yes)
+PROGRAMS += $(BIN)/brig-systemd
+else
+$(info brig-systemd is left out: pkg-config finds no libsystemd; the systemd cgroup driver needs it)
+endif
+endif
+
+.PHONY: all
+all: $(LIB) $(PROGRAMS)
+
+# $(B)/flags changes when the commands do, and everything is made again.
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(COMPILE) $(LINK) $(LIBS))' | cmp -s - $@ || \
+		echo '$(subst ','\'',$(COMPILE) $(LINK) $(LIBS))' >$@
+.PHONY: FORCE
+FORCE:
+
+$(B)/%.o: %.c $(B)/flags
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
+
+# What main.c prints for --version; a new commit makes only that file again.
+$(B)/cmd/brig/%.o: private CPPFLAGS += -DBRIG_VERSION='"$(VERSION)"' -DBRIG_COMMIT='"$(COMMIT)"' \
+	-DBRIG_LIBEXECDIR='"$(LIBEXECDIR)"'
+$(B)/cmd/brig/main.o: $(B)/commit
+$(B)/commit: FORCE
+	@mkdir -p $(@D)
+	@echo '$(COMMIT) $(LIBEXECDIR)' | cmp -s - $@ || echo '$(COMMIT) $(LIBEXECDIR)' >$@
+
+$(LIB): $(LIB_OBJ)
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) crs $@ $(LIB_OBJ)
+
+$(BIN)/brig: $(BRIG_OBJ) $(LIB) $(B)/flags
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -o $@ $(BRIG_OBJ) $(LIB) $(LIBS)
+
+$(BIN)/brig-systemd: $(SYSTEMD_OBJ) $(LIB) $(B)/flags
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -o $@ $(SYSTEMD_OBJ) $(LIB) $(LIBS) $(shell $(PKG_CONFIG) --libs libsystemd)
+
+# --- The stub: a freestanding program inside the library ---------------------------------
+
+# It runs before anything is set up for C, so no sanitizer, no stack protector, no libc.
+STUB := $(B)/stub.elf
+STUB_LDS := $(wildcard libcontainer/run/stub/stub.ld)
+# Its entry points are named by assembler only, so they have no prototype.
+STUB_CFLAGS := $(STD) $(WARN) -Wno-missing-prototypes -Os -ffreestanding -fno-stack-protector -fno-pic -fno-pie \
+	-fno-asynchronous-unwind-tables -fno-unwind-tables -fno-ident -fno-builtin \
+	$(filter -fcf-protection=%,$(HARDEN_CC:full=none)) \
+	-static -nostdlib -Wl,--build-id=none -Wl,-z,noseparate-code -Wl,-z,noexecstack \
+	$(if $(STUB_LDS),-Wl$(comma)-T$(comma)$(STUB_LDS))
+$(STUB): $(STUB_SRC) $(STUB_LDS) $(B)/flags
+	$(say) STUB $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(STUB_CFLAGS) -MMD -MP -MF $(B)/stub.d -MT $@ -o $@ $(STUB_SRC)
+	$(Q)strip --strip-all -R .comment -R .note.gnu.property $@
+$(B)/libcontainer/run/stub/image.o: libcontainer/run/stub/image.S $(STUB)
+	$(say) AS $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) -DSTUB_PATH='"$(STUB)"' -c -o $@ $<
+
+# --- Tests ------------------------------------------------------------------------------
+
+# Programs with main of their own: a test per file, linked with the whole library.
+$(B)/unit/%: $(B)/tests/unit/%.o $(LIB)
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -o $@ $< $(LIB) $(LIBS)
+
+$(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(LIB)
+	$(say) LD $@
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -o $@ $< $(B)/tests/fuzz/replay.o $(LIB) $(LIBS)
+
+TOOL_WERROR := $(if $(filter 1,$(WERROR)),-Werror)
+# Static, because it runs inside containers whose root has no library.
+build/bin/probe: $(wildcard tests/probe/*.c tests/probe/*.h) Makefile
+	$(say) PROBE $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(STD) $(WARN) $(TOOL_WERROR) -O1 -g -static -o $@ $(filter %.c,$^)
+build/bin/floor: tests/bench/floor.c Makefile
+	$(say) BENCH $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(STD) $(WARN) $(TOOL_WERROR) -O2 -o $@ $<
+build/bin/abtime: tests/bench/abtime.c Makefile
+	$(say) BENCH $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(STD) $(WARN) $(TOOL_WERROR) -O2 -o $@ $<
+
+.PHONY: unit-programs fuzz-programs test-programs
+unit-programs: $(UNIT)
+fuzz-programs: $(FUZZ)
+test-programs: build/bin/probe
+
+# Every stage prints its tests and writes build/results/STAGE.count; tests/lib/summary adds up.
+STAGES := lint unit fuzz integration fault vm
+.PHONY: check $(STAGES:%=check-%)
+check: all unit-programs fuzz-programs test-programs
+	@rm -rf build/results
+	@for s in $(STAGES); do echo "== $$s"; $(MAKE) --no-print-directory check-$$s || :; done
+	@tests/lib/summary $(STAGES)
+
+check-lint: lint
+check-unit: unit-programs
+	@tests/lib/run-programs unit $(UNIT)
+check-fuzz: fuzz-programs
+	@tests/lib/run-programs fuzz $(FUZZ)
+check-integration: all test-programs
+	@tests/lib/run-bats integration $(BATS)
+check-fault:
+	@$(MAKE) --no-print-directory FAULT=1 all
+	@tests/fault/run
+check-vm: all test-programs
+	@tests/vm/run
+
+# make fuzz T=config SECONDS=60: libFuzzer on tests/fuzz/fuzz_config.c; what it finds that is
+# worth keeping goes by hand into tests/fuzz/corpus/config/.
+SECONDS ?= 60
+FUZZ_CC ?= clang
+.PHONY: fuzz
+fuzz:
+	@test -n "$(T)" || { echo "make fuzz T=NAME: one of $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard \
+		tests/fuzz/fuzz_*.c))"; exit 1; }
+	$(Q)$(MAKE) --no-print-directory SAN=1 FLAVOUR_SUFFIX=-fuzz CC=$(FUZZ_CC) \
+		CFLAGS="-O1 -g -fsanitize=fuzzer-no-link" fuzz-run T=$(T)
+.PHONY: fuzz-run
+fuzz-run: $(B)/tests/fuzz/fuzz_$(T).o $(LIB)
+	$(Q)$(LINK) -fsanitize=fuzzer -o $(B)/fuzz_$(T) $< $(LIB) $(LIBS)
+	$(Q)mkdir -p $(B)/corpus/$(T) tests/fuzz/corpus/$(T)
+	$(B)/fuzz_$(T) -max_total_time=$(SECONDS) -rss_limit_mb=1024 -print_final_stats=1 \
+		-artifact_prefix=$(B)/fuzz_$(T)- $(B)/corpus/$(T) tests/fuzz/corpus/$(T)
+
+.PHONY: lint fmt
+lint:
+	@tests/lint/run $(if $(TIDY),--tidy)
+fmt:
+	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
+
+.PHONY: bench soak
+bench: all build/bin/floor build/bin/abtime
+	@tests/bench/run $(ROWS)
+soak: all build/bin/abtime
+	@tests/bench/soak $(or $(COUNT),10000)
+
+.PHONY: coverage
+coverage:
+	$(Q)$(MAKE) --no-print-directory COV=1 all unit-programs fuzz-programs test-programs
+	$(Q)$(MAKE) --no-print-directory COV=1 check-unit check-fuzz
+	$(Q)-BRIG=$(CURDIR)/build/cov/bin/brig tests/lib/run-bats integration $(BATS)
+	$(Q)gcovr --root . --object-directory build/cov --print-summary \
+		--exclude tests/ -o build/cov/report.txt
+	@cat build/cov/report.txt
+
+# --- Installing and packing --------------------------------------------------------------
+
+MAN := $(sort $(wildcard docs/man/*.[1-8]))
+.PHONY: man
+man:
+	@for f in $(MAN); do groff -man -Tutf8 -ww -z $$f || exit 1; done
+	@echo "$(words $(MAN)) manual pages read without warnings"
+
+.PHONY: install uninstall
+install: all
+	install -d $(DESTDIR)$(BINDIR)
+	install -m 755 $(BIN)/brig $(DESTDIR)$(BINDIR)/brig
+	$(if $(filter %/brig-systemd,$(PROGRAMS)),install -d $(DESTDIR)$(LIBEXECDIR) && \
+		install -m 755 $(BIN)/brig-systemd $(DESTDIR)$(LIBEXECDIR)/brig-systemd)
+	for f in $(MAN); do d=$(DESTDIR)$(MANDIR)/man$${f##*.}; \
+		install -d $$d && install -m 644 $$f $$d/ || exit 1; done
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/brig $(DESTDIR)$(LIBEXECDIR)/brig-systemd
+	for f in $(notdir $(MAN)); do rm -f $(DESTDIR)$(MANDIR)/man$${f##*.}/$$f; done
+	-rmdir $(DESTDIR)$(LIBEXECDIR) 2>/dev/null
+
+.PHONY: dist
+dist:
+	@mkdir -p build
+	git archive --prefix=brig-$(VERSION)/ HEAD | gzip -9n \
+		>build/brig-$(VERSION).tar.gz
+
+.PHONY: clean help
+clean:
+	rm -rf build
+help:
+	@echo 'make [SAN=1|FAULT=1|COV=1] [WERROR=1] [STATIC_LIBS=0] [V=1] TARGET'
+	@echo '  all                the programs, in build/bin (the default)'
+	@echo '  check              every test that can run here; the last line is the sum'
+	@echo '  check-unit         unit tests'
+	@echo '  check-fuzz         the fuzz targets over their corpus'
+	@echo '  check-integration  bats tests; BATS=FILES chooses, BRIG=PROGRAM tests another runtime'
+	@echo '  check-fault        each step made to fail once'
+	@echo '  check-vm           a subset of the bats tests on cgroup v2 in a virtual machine'
+	@echo '  fuzz T=NAME        libFuzzer for SECONDS=60'
+	@echo '  lint [TIDY=1]      format, layers, sizes, scripts, both compilers [and clang-tidy]'
+	@echo '  fmt                clang-format on every C file'
+	@echo '  bench [ROWS=...]   the table of docs/benchmarks.md against crun, runc and the floor'
+	@echo '  soak COUNT=10000   containers one after the other, looking for leaks'
+	@echo '  coverage           line coverage of the unit and integration tests'
+	@echo '  install uninstall  PREFIX=/usr/local DESTDIR='
+	@echo '  man dist clean'
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

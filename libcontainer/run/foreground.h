@@ -1,0 +1,38 @@
+#ifndef BRIG_RUN_FOREGROUND_H
+#define BRIG_RUN_FOREGROUND_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+/*
+ * brig in the foreground of a container: forwards signals, relays the terminal, waits for the
+ * end.  begin blocks the signals (before the clone, so that none is lost) and end sets all back,
+ * the host's terminal mode included.
+ */
+struct foreground {
+	int signals; /* signalfd, -1 */
+	int tty;     /* host terminal in raw mode, -1 none */
+	bool tty_owned;
+	void *saved; /* terminal mode */
+	unsigned long long mask[16];
+};
+
+int foreground_begin(struct foreground *f, struct err *e) MUST_CHECK;
+void foreground_end(struct foreground *f);
+/* For the child: the signal mask as it was before begin. */
+void foreground_child(const struct foreground *f);
+/*
+ * Puts the host's terminal (stdin, stdout, stderr, /dev/tty: the first that is one) into raw
+ * mode; none at all is no error.  Its size goes to master unless has_size.
+ */
+int foreground_console(struct foreground *f, int master, bool has_size, struct err *e) MUST_CHECK;
+/*
+ * Until pid has ended: signals go to it, bytes between the host and master (-1: none).  Reaps
+ * other children meanwhile (brig may be a subreaper).  *status as of waitpid.
+ */
+int foreground_wait(struct foreground *f, pid_t pid, int pidfd, int master, int *status,
+		    struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,279 @@
+#include "run/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/own.h"
+#include "base/sys.h"
+#include "run/sync.h"
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+
+bool spawn_needs_stage(uint64_t make, const struct ns_plan *join, bool privileged)
+{
+	if (join->join & (CLONE_NEWUSER | CLONE_NEWNS))
+		return true;
+	return !privileged && ((make & CLONE_NEWTIME) || join->join);
+}
+
+static int write_offsets(const struct oci_time_offsets *o, struct err *e)
+{
+	char text[160];
+	int n = 0;
+
+	if (!o || (!o->monotonic && !o->boottime))
+		return 0;
+	if (o->monotonic)
+		n += snprintf(text, sizeof(text), "monotonic %lld %u\n",
+			      (long long)o->monotonic->secs, o->monotonic->nanosecs);
+	if (o->boottime)
+		n += snprintf(text + n, sizeof(text) - (size_t)n, "boottime %lld %u\n",
+			      (long long)o->boottime->secs, o->boottime->nanosecs);
+	if (file_poke(AT_FDCWD, "/proc/self/timens_offsets", text, e) < 0)
+		return err_wrap(e, "linux: timeOffsets");
+	return 0;
+}
+
+/* The offsets are frozen once a task is inside (time_namespaces(7)): unshare, write, clone. */
+static int make_time_ns(const struct spawn *s, struct err *e)
+{
+	if (!(s->make & CLONE_NEWTIME))
+		return 0;
+	if (unshare(CLONE_NEWTIME) < 0)
+		return err_set(e, errno, "unshare time namespace");
+	return write_offsets(s->offsets, e);
+}
+
+static int clone_child(const struct spawn *s, uint64_t flags, uint64_t extra, pid_t *pid,
+		       int *pidfd, struct err *e)
+{
+	struct clone_args args = {
+		.flags = (flags & ~(uint64_t)(CLONE_NEWTIME | CLONE_NEWCGROUP)) | extra |
+			 CLONE_PIDFD,
+		.pidfd = (uint64_t)(uintptr_t)pidfd,
+		/* CLONE_PARENT: the child's exit signal is the stage's own (clone(2)). */
+		.exit_signal = extra & CLONE_PARENT ? 0 : SIGCHLD,
+	};
+
+	if (s->cgroup >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)(unsigned int)s->cgroup;
+	}
+	*pidfd = -1;
+	pid_t r = sys_clone3(&args);
+	if (r < 0)
+		return err_set(e, errno, "clone");
+	if (r == 0) {
+		(void)close(s->sync_peer);
+		_exit(s->child(s->ctx));
+	}
+	*pid = r;
+	return 0;
+}
+
+/* --- direct ------------------------------------------------------------------------------- */
+
+struct way_back {
+	int fds[NS_TYPES];
+	uint64_t flags[NS_TYPES];
+	size_t n;
+};
+
+static int remember(struct way_back *back, uint64_t flag, struct err *e)
+{
+	static const struct {
+		uint64_t flag;
+		const char *path;
+	} own[] = {
+		{CLONE_NEWPID,    "/proc/self/ns/pid"   },
+                {CLONE_NEWTIME,   "/proc/self/ns/time"  },
+		{CLONE_NEWNET,    "/proc/self/ns/net"   },
+                {CLONE_NEWIPC,    "/proc/self/ns/ipc"   },
+		{CLONE_NEWUTS,    "/proc/self/ns/uts"   },
+                {CLONE_NEWCGROUP, "/proc/self/ns/cgroup"},
+	};
+
+	for (size_t i = 0; i < LEN(own); i++) {
+		if (own[i].flag != flag)
+			continue;
+		int fd = open(own[i].path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			return err_set(e, errno, "open %s", own[i].path);
+		back->fds[back->n] = fd;
+		back->flags[back->n++] = flag;
+		return 0;
+	}
+	return err_msg(e, EINVAL, "%s namespace cannot be left again", ns_name(flag));
+}
+
+/* Failing to go back would run hooks and clean-up in the container's namespaces. */
+static void go_back(struct way_back *back)
+{
+	while (back->n > 0) {
+		back->n--;
+		if (setns(back->fds[back->n], (int)back->flags[back->n]) < 0)
+			abort();
+		(void)close(back->fds[back->n]);
+	}
+}
+
+static int enter_for_child(const struct spawn *s, struct way_back *back, struct err *e)
+{
+	for (size_t i = 0; s->join && i < s->join->n_joins; i++) {
+		const struct ns_join *j = &s->join->joins[i];
+
+		if (j->fd < 0)
+			continue;
+		int r = remember(back, j->flag, e);
+		if (r < 0)
+			return r;
+		if (setns(j->fd, (int)j->flag) < 0)
+			return err_set(e, errno, "join %s namespace %s", ns_name(j->flag), j->path);
+	}
+	for (uint64_t flag = CLONE_NEWTIME; flag <= CLONE_NEWPID; flag <<= 1) {
+		if (!(s->target_ns & NS_FOR_CHILDREN & flag))
+			continue;
+		int r = remember(back, flag, e);
+		if (r < 0)
+			return r;
+		if (setns(s->target, (int)flag) < 0)
+			return err_set(e, errno, "join %s namespace of the container",
+				       ns_name(flag));
+	}
+	if (!(s->make & CLONE_NEWTIME))
+		return 0;
+	int r = remember(back, CLONE_NEWTIME, e);
+	return r < 0 ? r : make_time_ns(s, e);
+}
+
+static int spawn_direct(const struct spawn *s, pid_t *pid, int *pidfd, struct err *e)
+{
+	struct way_back back = {0};
+	int r = enter_for_child(s, &back, e);
+
+	if (r == 0)
+		r = clone_child(s, s->make, 0, pid, pidfd, e);
+	go_back(&back);
+	return r;
+}
+
+/* --- staged ------------------------------------------------------------------------------- */
+
+static int stage_join(const struct spawn *s, struct err *e)
+{
+	bool again[NS_TYPES] = {false};
+	const struct ns_join *user = NULL;
+
+	/* What the host owns must be joined before its rights are given up, what belongs to the
+	 * joined user namespace only after. */
+	for (size_t i = 0; s->join && i < s->join->n_joins; i++) {
+		const struct ns_join *j = &s->join->joins[i];
+
+		if (j->fd < 0)
+			continue;
+		if (j->flag == CLONE_NEWUSER)
+			user = j;
+		else if (setns(j->fd, (int)j->flag) < 0) {
+			if (errno != EPERM || !(s->join->join & CLONE_NEWUSER))
+				return err_set(e, errno, "join %s namespace %s", ns_name(j->flag),
+					       j->path);
+			again[i] = true;
+		}
+	}
+	if (user && setns(user->fd, CLONE_NEWUSER) < 0)
+		return err_set(e, errno, "join user namespace %s", user->path);
+	for (size_t i = 0; s->join && i < s->join->n_joins; i++) {
+		const struct ns_join *j = &s->join->joins[i];
+
+		if (again[i] && setns(j->fd, (int)j->flag) < 0)
+			return err_set(e, errno, "join %s namespace %s", ns_name(j->flag), j->path);
+	}
+	if (s->target_ns && setns(s->target, (int)s->target_ns) < 0)
+		return err_set(e, errno, "join the container's namespaces");
+	return 0;
+}
+
+static int stage_userns(const struct spawn *s, struct err *e)
+{
+	if (!(s->make & CLONE_NEWUSER))
+		return 0;
+	if (unshare(CLONE_NEWUSER) < 0)
+		return err_set(e, errno, "unshare user namespace");
+	int r = sync_send(s->sync, SYNC_USERNS, e);
+	return r < 0 ? r : sync_expect(s->sync, SYNC_MAPPED, e);
+}
+
+static int stage(const struct spawn *s, struct err *e)
+{
+	pid_t pid = -1;
+	int pidfd;
+	int r = stage_join(s, e);
+
+	if (r == 0)
+		r = stage_userns(s, e);
+	if (r == 0)
+		r = make_time_ns(s, e);
+	if (r == 0)
+		r = clone_child(s, s->make & ~(uint64_t)CLONE_NEWUSER, CLONE_PARENT, &pid, &pidfd,
+				e);
+	return r < 0 ? r : sync_send_pid(s->sync, pid, e);
+}
+
+static int serve_stage(const struct spawn *s, pid_t stage_pid, pid_t *pid, struct err *e)
+{
+	if (s->make & CLONE_NEWUSER) {
+		int r = sync_expect(s->sync_peer, SYNC_USERNS, e);
+
+		if (r == 0)
+			r = s->map(s->ctx, stage_pid, e);
+		if (r == 0)
+			r = sync_send(s->sync_peer, SYNC_MAPPED, e);
+		if (r < 0)
+			return r;
+	}
+	return sync_expect_pid(s->sync_peer, pid, e);
+}
+
+static int spawn_staged(const struct spawn *s, pid_t *pid, int *pidfd, struct err *e)
+{
+	pid_t stage_pid = fork();
+
+	if (stage_pid < 0)
+		return err_set(e, errno, "fork");
+	if (stage_pid == 0) {
+		/* Alone it must not outlive the runtime; the child has its own end of the pair. */
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		struct spawn mine = *s;
+		struct err why;
+
+		if (stage(&mine, &why) < 0)
+			sync_fail(s->sync, &why);
+		_exit(0);
+	}
+	int r = serve_stage(s, stage_pid, pid, e);
+	if (r < 0)
+		(void)kill(stage_pid, SIGKILL);
+	(void)waitpid(stage_pid, NULL, 0);
+	if (r < 0)
+		return r;
+	*pidfd = sys_pidfd_open(*pid, 0);
+	if (*pidfd < 0)
+		return err_set(e, errno, "pidfd_open");
+	return 0;
+}
+
+int spawn(const struct spawn *s, pid_t *pid, int *pidfd, struct err *e)
+{
+	return s->staged ? spawn_staged(s, pid, pidfd, e) : spawn_direct(s, pid, pidfd, e);
+}

@@ -1,0 +1,211 @@
+#include "run/sync.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/own.h"
+
+static const char *const names[SYNC_TYPES] = {
+	[SYNC_FAILED] = "failed",
+	[SYNC_EXEC_FAILED] = "exec failed",
+	[SYNC_PID] = "pid",
+	[SYNC_USERNS] = "user namespace",
+	[SYNC_MAPPED] = "mapped",
+	[SYNC_PLACED] = "placed",
+	[SYNC_CONSOLE] = "console",
+	[SYNC_MOUNTED] = "mounted",
+	[SYNC_HOOKS_DONE] = "hooks done",
+	[SYNC_LISTENER] = "seccomp listener",
+	[SYNC_LISTENER_DONE] = "seccomp listener done",
+	[SYNC_READY] = "ready",
+	[SYNC_CREATED] = "created",
+	[SYNC_GO] = "go",
+};
+
+static const char *name_of(uint32_t type)
+{
+	return type < SYNC_TYPES ? names[type] : "unknown message";
+}
+
+int sync_pair(int fds[2], struct err *e)
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+		return err_set(e, errno, "socketpair");
+	return 0;
+}
+
+/* len: how much of *m matters; most messages are the first eight bytes. */
+static int put(int fd, const struct sync_msg *m, size_t len, int passed, struct err *e)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec iov = {.iov_base = (void *)(size_t)m, .iov_len = len};
+	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t n;
+
+	if (passed >= 0) {
+		h.msg_control = &control;
+		h.msg_controllen = sizeof(control);
+		struct cmsghdr *c = CMSG_FIRSTHDR(&h);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &passed, sizeof(int));
+	}
+	do
+		n = sendmsg(fd, &h, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n != (ssize_t)len)
+		return err_set(e, n < 0 ? errno : EIO, "send %s", name_of(m->type));
+	return 0;
+}
+
+enum { SHORT = offsetof(struct sync_msg, text) };
+
+int sync_send(int fd, enum sync_type type, struct err *e)
+{
+	return put(fd, &(struct sync_msg){.type = type}, SHORT, -1, e);
+}
+
+int sync_send_pid(int fd, pid_t pid, struct err *e)
+{
+	return put(fd, &(struct sync_msg){.type = SYNC_PID, .code = pid}, SHORT, -1, e);
+}
+
+int sync_send_fd(int fd, enum sync_type type, int passed, struct err *e)
+{
+	return put(fd, &(struct sync_msg){.type = type}, SHORT, passed, e);
+}
+
+void sync_fail(int fd, const struct err *why)
+{
+	struct sync_msg m = {.type = SYNC_FAILED, .code = why->code};
+	struct err ignored;
+
+	snprintf(m.text, sizeof(m.text), "%.*s", (int)sizeof(m.text) - 1, why->msg);
+	(void)put(fd, &m, sizeof(m), -1, &ignored); /* nobody is left to tell */
+}
+
+/* Takes the descriptors out of *h: the first into *passed if wanted, all others are closed. */
+static void take_fds(struct msghdr *h, int *passed)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
+		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+			if (passed && *passed < 0)
+				*passed = fd;
+			else
+				(void)close(fd);
+		}
+	}
+}
+
+/* 1: a message, 0: end of file. */
+static int get(int fd, struct sync_msg *m, int *passed, const char *what, struct err *e)
+{
+	char control[CMSG_SPACE(sizeof(int) * 4)];
+	struct iovec iov = {.iov_base = m, .iov_len = sizeof(*m)};
+	struct msghdr h = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control,
+			   .msg_controllen = sizeof(control)};
+	ssize_t n;
+
+	memset(m, 0, sizeof(*m));
+	do
+		n = recvmsg(fd, &h, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	/* The kernel answers so when the peer died with data of ours unread. */
+	if (n < 0 && errno == ECONNRESET)
+		n = 0;
+	if (n < 0)
+		return err_set(e, errno, "wait for %s", what);
+	take_fds(&h, passed);
+	if (n == 0)
+		return 0;
+	if (n < SHORT)
+		return err_set(e, EPROTO, "wait for %s", what);
+	m->text[sizeof(m->text) - 1] = '\0';
+	return 1;
+}
+
+static int failed(const struct sync_msg *m, struct err *e)
+{
+	return err_msg(e, m->code, "%s", m->text);
+}
+
+static int expect(int fd, enum sync_type want, struct sync_msg *m, int *passed, struct err *e)
+{
+	int r = get(fd, m, passed, names[want], e);
+
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return err_msg(e, ECONNRESET, "container process died while we waited for %s",
+			       names[want]);
+	if (m->type == SYNC_FAILED)
+		return failed(m, e);
+	if (m->type != want)
+		return err_msg(e, EPROTO, "wanted %s, got %s", names[want], name_of(m->type));
+	return 0;
+}
+
+int sync_expect(int fd, enum sync_type want, struct err *e)
+{
+	struct sync_msg m;
+
+	return expect(fd, want, &m, NULL, e);
+}
+
+int sync_expect_pid(int fd, pid_t *pid, struct err *e)
+{
+	struct sync_msg m;
+	int r = expect(fd, SYNC_PID, &m, NULL, e);
+
+	if (r < 0)
+		return r;
+	if (m.code <= 0)
+		return err_msg(e, EPROTO, "pid %d of the container process", m.code);
+	*pid = m.code;
+	return 0;
+}
+
+int sync_expect_fd(int fd, enum sync_type want, int *passed, struct err *e)
+{
+	own_fd int got = -1;
+	struct sync_msg m;
+	int r = expect(fd, want, &m, &got, e);
+
+	if (r < 0)
+		return r;
+	if (got < 0)
+		return err_msg(e, EPROTO, "%s came without a descriptor", names[want]);
+	*passed = take_fd(&got);
+	return 0;
+}
+
+int sync_expect_exec(int fd, const char *path, struct err *e)
+{
+	struct sync_msg m;
+	int r = get(fd, &m, NULL, "exec", e);
+
+	if (r <= 0)
+		return r;
+	if (m.type == SYNC_FAILED)
+		return failed(&m, e);
+	if (m.type == SYNC_EXEC_FAILED)
+		return err_set(e, m.code > 0 ? m.code : EIO, "exec %s", path);
+	return err_msg(e, EPROTO, "wanted exec, got %s", name_of(m.type));
+}

@@ -1,0 +1,247 @@
+#!/usr/bin/env bats
+load helpers
+# cgroupsPath and resources, read back from the kernel
+
+# cg CONTROLLER FILE [FILE_V2]: value of the container's cgroup
+cg() {
+	local ctrl path file=$2 base=
+	init_pid
+	while IFS=: read -r _ ctrl path; do
+		[[ ,$ctrl, == *,$1,* ]] && base=/sys/fs/cgroup/$1$path && break
+	done <"/proc/$PID/cgroup"
+	if [ -z "$base" ]; then
+		[ -n "${3:-}" ] || skip "no $1 hierarchy of cgroup v1"
+		base=/sys/fs/cgroup$path file=$3
+	fi
+	slurp value "$base/$file"
+}
+cg_is() {
+	cg "$1" "$2" "${4:-}"
+	[ "$value" = "$3" ] || [ "$value" = "${5:-$3}" ] || fail "$1 $2: want $3 got $value"
+}
+resources() { sleeps ".linux.resources += {$1}"; }
+
+@test "an absolute cgroupsPath is below the mount of each hierarchy" {
+	sleeps ".linux.cgroupsPath = \"/$ID/deep\""
+	init_pid
+	grep -v '^0::/$' "/proc/$PID/cgroup" | while IFS=: read -r _ _ path; do
+		is "$path" "/$ID/deep"
+	done
+	ok delete --force "$ID"
+	[ ! -d "/sys/fs/cgroup/pids/$ID/deep" ]
+	rmdir /sys/fs/cgroup/{*/,}"$ID" 2>/dev/null || :
+}
+
+@test "a relative cgroupsPath works and is found by its name" {
+	sleeps ".linux.cgroupsPath = \"$ID-rel\""
+	init_pid
+	grep -q "/$ID-rel\$" "/proc/$PID/cgroup"
+}
+
+@test "without cgroupsPath the container has a cgroup of its own" {
+	sleeps
+	init_pid
+	grep -q "$ID" "/proc/$PID/cgroup"
+}
+
+@test "a cgroupsPath with .. does not leave the hierarchy" {
+	config '.linux.cgroupsPath = "/../../../../tmp/'"$ID"'"'
+	b run -b "$B" "$ID"
+	[ ! -d "/tmp/$ID" ]
+	rmdir /sys/fs/cgroup/{*/,}tmp 2>/dev/null || :
+}
+
+@test "a cgroup that existed before is used, not removed" {
+	[ -d /sys/fs/cgroup/pids ] || skip "no pids hierarchy of cgroup v1"
+	known_peer_failure runc crun # they remove it
+	mkdir "/sys/fs/cgroup/pids/$ID-own"
+	config ".linux.cgroupsPath = \"/$ID-own\""
+	b run -b "$B" "$ID"
+	r=0
+	[ -d "/sys/fs/cgroup/pids/$ID-own" ] || r=1
+	rmdir "/sys/fs/cgroup/pids/$ID-own" 2>/dev/null || :
+	return $r
+}
+
+@test "a cgroup with processes of others in it is refused for a new container" {
+	known_peer_failure runc crun # 1.1.5 takes it
+	[ -d /sys/fs/cgroup/pids ] || skip "no pids hierarchy of cgroup v1"
+	mkdir "/sys/fs/cgroup/pids/$ID-busy"
+	sleep 100 3>&- &
+	PIDS+=($!)
+	echo $! >"/sys/fs/cgroup/pids/$ID-busy/cgroup.procs"
+	config ".linux.cgroupsPath = \"/$ID-busy\""
+	CHECKED_LATER=1 refused "not empty" run -b "$B" "$ID"
+	kill "$!"
+	wait "$!" || :
+	rmdir "/sys/fs/cgroup/pids/$ID-busy"
+}
+
+@test "pids.limit" {
+	resources '"pids": {"limit": 20}'
+	cg_is pids pids.max 20 pids.max
+}
+
+@test "pids.limit is in force: forks fail" {
+	prog 'i=0; while [ $i -lt 30 ]; do sleep 5 & i=$((i+1)); done; echo all' '.linux.resources.pids.limit = 10'
+	b run -b "$B" "$ID"
+	[[ $out$err =~ (fork|esource|unavailable) ]] || fail "$out $err"
+	out_lacks all
+}
+
+@test "pids.limit -1 is no limit" {
+	resources '"pids": {"limit": -1}'
+	cg_is pids pids.max max pids.max
+}
+
+@test "memory.limit, reservation and swap" {
+	resources '"memory": {"limit": 67108864, "reservation": 33554432, "swap": 134217728}'
+	cg_is memory memory.limit_in_bytes 67108864 memory.max
+	cg_is memory memory.soft_limit_in_bytes 33554432 memory.low
+	cg_is memory memory.memsw.limit_in_bytes 134217728 memory.swap.max 67108864
+}
+
+@test "memory.limit is in force: too much memory is killed, status 137" {
+	config '.process.args = ["sh", "-c", "x=$(dd if=/dev/zero bs=1M count=64 2>/dev/null | tr \"\\\\0\" x); echo survived"]
+		| .linux.resources.memory = {"limit": 16777216, "swap": 16777216}'
+	b run -b "$B" "$ID"
+	out_lacks survived
+	[ "$status" != 0 ]
+}
+
+@test "memory.swappiness and disableOOMKiller on v1" {
+	[ -d /sys/fs/cgroup/memory ] || skip "no memory hierarchy of cgroup v1"
+	resources '"memory": {"limit": 67108864, "swappiness": 30, "disableOOMKiller": true}'
+	cg_is memory memory.swappiness 30
+	cg memory memory.oom_control
+	[[ $value == *'oom_kill_disable 1'* ]] || fail "$value"
+}
+
+@test "memory.limit -1 is no limit" {
+	resources '"memory": {"limit": -1, "swap": -1}'
+	cg_is memory memory.limit_in_bytes 9223372036854771712 memory.max max
+}
+
+@test "memory: swap below limit is refused" {
+	config '.linux.resources.memory = {"limit": 67108864, "swap": 33554432}'
+	refused 'swap|memory' run -b "$B" "$ID"
+}
+
+@test "cpu.shares, quota and period" {
+	resources '"cpu": {"shares": 512, "quota": 20000, "period": 40000}'
+	cg_is cpu cpu.shares 512 cpu.weight 20
+	cg_is cpu cpu.cfs_quota_us 20000 cpu.max '20000 40000'
+	cg_is cpu cpu.cfs_period_us 40000 cpu.max '20000 40000'
+}
+
+@test "cpu.quota without a period, period without a quota" {
+	resources '"cpu": {"quota": 20000}'
+	cg_is cpu cpu.cfs_quota_us 20000 cpu.max '20000 100000'
+	ok delete --force "$ID"
+	resources '"cpu": {"quota": null, "period": 50000}'
+	cg_is cpu cpu.cfs_period_us 50000 cpu.max 'max 50000'
+}
+
+@test "cpu.burst" {
+	known_peer_failure runc crun
+	resources '"cpu": {"quota": 40000, "period": 40000, "burst": 10000}'
+	cg_is cpu cpu.cfs_burst_us 10000 cpu.max.burst
+}
+
+@test "cpu.idle" {
+	known_peer_failure runc
+	resources '"cpu": {"idle": 1}'
+	cg_is cpu cpu.idle 1 cpu.idle
+}
+
+@test "cpu.cpus and mems" {
+	resources '"cpu": {"cpus": "0", "mems": "0"}'
+	cg_is cpuset cpuset.cpus 0 cpuset.cpus
+	cg_is cpuset cpuset.mems 0 cpuset.mems
+	grep -q 'Cpus_allowed_list:.0$' "/proc/$PID/status"
+}
+
+@test "cpu.cpus in a deep cgroupsPath: parents get their sets too" {
+	sleeps ".linux.cgroupsPath = \"/$ID/a/b\" | .linux.resources.cpu.cpus = \"0\""
+	cg_is cpuset cpuset.cpus 0 cpuset.cpus
+	ok delete --force "$ID"
+	rmdir /sys/fs/cgroup/{*/,}"$ID"/a /sys/fs/cgroup/{*/,}"$ID" 2>/dev/null || :
+}
+
+@test "cpu: CPUs that do not exist are refused" {
+	config '.linux.resources.cpu = {"cpus": "4095"}'
+	refused 'cpuset|cpus' run -b "$B" "$ID"
+}
+
+@test "cpu: a quota below the kernel's least is refused" {
+	config '.linux.resources.cpu = {"quota": 5, "period": 100000}'
+	refused 'quota|cpu' run -b "$B" "$ID"
+}
+
+@test "cpu.realtime where the kernel has it" {
+	[ -e /sys/fs/cgroup/cpu/cpu.rt_runtime_us ] || skip "no real-time group scheduling"
+	resources '"cpu": {"realtimePeriod": 1000000, "realtimeRuntime": 0}'
+	cg_is cpu cpu.rt_period_us 1000000
+}
+
+@test "blockIO throttles" {
+	[ -e /sys/fs/cgroup/blkio/blkio.throttle.read_bps_device ] || [ -e /sys/fs/cgroup/io.max ] ||
+		skip "no block throttling"
+	read -r dev < <(cat /sys/class/block/vda/dev 2>/dev/null || cat /sys/class/block/sda/dev 2>/dev/null || echo)
+	[ -n "$dev" ] || skip "no disk of a known name"
+	resources "\"blockIO\": {\"throttleReadBpsDevice\": [{\"major\": ${dev%:*}, \"minor\": ${dev#*:}, \"rate\": 1048576}],
+		\"throttleWriteIOPSDevice\": [{\"major\": ${dev%:*}, \"minor\": ${dev#*:}, \"rate\": 500}]}"
+	cg_is blkio blkio.throttle.read_bps_device "$dev 1048576" io.max "$dev rbps=1048576 wbps=max riops=max wiops=500"
+	cg_is blkio blkio.throttle.write_iops_device "$dev 500" io.max "$dev rbps=1048576 wbps=max riops=max wiops=500"
+}
+
+@test "hugepageLimits of a page size that does not exist are refused" {
+	config '.linux.resources.hugepageLimits = [{"pageSize": "3MB", "limit": 1048576}]'
+	known_peer_failure runc # without a hugetlb hierarchy it ignores them
+	refused 'huge|3MB' run -b "$B" "$ID"
+}
+
+@test "network.classID where the kernel has net_cls" {
+	[ -d /sys/fs/cgroup/net_cls ] || skip "no net_cls hierarchy"
+	resources '"network": {"classID": 1048577}'
+	cg_is net_cls net_cls.classid 1048577
+}
+
+@test "unified on cgroup v1 is refused: invalid configuration" {
+	[ ! -e /sys/fs/cgroup/cgroup.controllers ] || skip "cgroup v2"
+	config '.linux.resources.unified = {"memory.max": "1048576"}'
+	refused 'invalid configuration|unified' run -b "$B" "$ID"
+}
+
+@test "unified on cgroup v2 is written" {
+	[ -e /sys/fs/cgroup/cgroup.controllers ] || skip "cgroup v1"
+	resources '"unified": {"memory.high": "33554432", "pids.max": "33"}'
+	cg_is memory - 33554432 memory.high
+	cg_is pids - 33 pids.max
+}
+
+@test "unified keys with a slash or an unknown name are refused" {
+	[ -e /sys/fs/cgroup/cgroup.controllers ] || skip "cgroup v1"
+	for k in '../cgroup.procs' 'memory/../x' 'no.such'; do
+		config --arg k "$k" '.linux.resources.unified = {($k): "1"}'
+		refused "unified|$k|such" run -b "$B" "$ID"
+	done
+}
+
+@test "limits apply to children and to exec" {
+	resources '"pids": {"limit": 6}'
+	b exec "$ID" sh -c 'for i in 1 2 3 4 5 6 7 8; do sleep 3 & done; echo all'
+	[[ $out$err != *all* ]] || [[ $err =~ fork ]]
+}
+
+@test "the cgroups are gone after delete" {
+	resources '"pids": {"limit": 20}'
+	ok delete --force "$ID"
+	cgroups_of_test
+	is "${#CGROUPS[@]}" 0
+}
+
+@test "a limit that cannot be set leaves no cgroup" {
+	config '.linux.resources.memory.limit = 67108864 | .linux.resources.cpu.cpus = "4095"'
+	refused 'cpu' create -b "$B" "$ID"
+}

@@ -1,0 +1,291 @@
+#!/usr/bin/env bats
+load helpers
+
+# cg CONTROLLER FILE [FILE_V2]: sets value from the container's cgroup
+cg() {
+	local line ctrl path file=$2 base=
+	[ -n "${PID:-}" ] || init_pid
+	while IFS=: read -r _ ctrl path; do
+		[[ ,$ctrl, == *,$1,* ]] && base=/sys/fs/cgroup/$1$path && break
+	done <"/proc/$PID/cgroup"
+	if [ -z "$base" ]; then
+		[ -n "${3:-}" ] || skip "no $1 hierarchy of cgroup v1"
+		base=/sys/fs/cgroup$path file=$3
+	fi
+	slurp value "$base/$file"
+}
+# cg_is CONTROLLER FILE VALUE [FILE_V2 VALUE_V2]
+cg_is() {
+	cg "$1" "$2" "${4:-}"
+	[ "$value" = "$3" ] || [ "$value" = "${5:-$3}" ] || fail "$1 $2: want $3 got $value"
+}
+
+@test "update --pids-limit sets the limit" {
+	sleeps
+	ok update --pids-limit 20 "$ID"
+	cg_is pids pids.max 20 pids.max
+}
+
+@test "update --pids-limit -1 lifts the limit" {
+	sleeps '.linux.resources.pids.limit = 10'
+	ok update --pids-limit -1 "$ID"
+	cg_is pids pids.max max pids.max
+}
+
+@test "update takes flags after the id" {
+	known_peer_failure crun
+	sleeps
+	ok update "$ID" --pids-limit 30
+	cg_is pids pids.max 30 pids.max
+}
+
+@test "update --memory takes a size with a suffix" {
+	sleeps
+	ok update --memory 40M "$ID"
+	cg_is memory memory.limit_in_bytes 41943040 memory.max
+}
+
+@test "update --memory in bytes, then lower, then higher with swap" {
+	sleeps '.linux.resources.memory = {"limit": 33554432, "swap": 33554432}'
+	ok update --memory 67108864 --memory-swap 67108864 "$ID"
+	cg_is memory memory.limit_in_bytes 67108864 memory.max
+	cg_is memory memory.memsw.limit_in_bytes 67108864 memory.swap.max 0
+	ok update --memory 33554432 --memory-swap 50331648 "$ID"
+	cg_is memory memory.limit_in_bytes 33554432 memory.max
+	cg_is memory memory.memsw.limit_in_bytes 50331648 memory.swap.max 16777216
+}
+
+@test "update --memory -1 lifts the limit" {
+	sleeps '.linux.resources.memory.limit = 33554432'
+	ok update --memory -1 --memory-swap -1 "$ID"
+	cg_is memory memory.limit_in_bytes 9223372036854771712 memory.max max
+}
+
+@test "update --memory-reservation sets the soft limit" {
+	sleeps
+	ok update --memory-reservation 30M "$ID"
+	cg_is memory memory.soft_limit_in_bytes 31457280 memory.low
+}
+
+@test "update --cpu-share sets the weight" {
+	sleeps
+	ok update --cpu-share 512 "$ID"
+	cg_is cpu cpu.shares 512 cpu.weight 20
+}
+
+@test "update --cpu-period and --cpu-quota set the bandwidth" {
+	sleeps
+	ok update --cpu-period 50000 --cpu-quota 25000 "$ID"
+	cg_is cpu cpu.cfs_quota_us 25000 cpu.max '25000 50000'
+	cg_is cpu cpu.cfs_period_us 50000 cpu.max '25000 50000'
+}
+
+@test "update --cpu-quota alone keeps the period" {
+	sleeps '.linux.resources.cpu = {"quota": 30000, "period": 60000}'
+	ok update --cpu-quota 15000 "$ID"
+	cg_is cpu cpu.cfs_quota_us 15000 cpu.max '15000 60000'
+	cg_is cpu cpu.cfs_period_us 60000 cpu.max '15000 60000'
+}
+
+@test "update --cpu-quota -1 lifts the bandwidth limit" {
+	sleeps '.linux.resources.cpu = {"quota": 30000, "period": 60000}'
+	ok update --cpu-quota -1 "$ID"
+	cg_is cpu cpu.cfs_quota_us -1 cpu.max 'max 60000'
+}
+
+@test "update --cpu-burst sets the burst" {
+	known_peer_failure runc
+	sleeps '.linux.resources.cpu = {"quota": 30000, "period": 60000}'
+	ok update --cpu-burst 10000 "$ID"
+	cg_is cpu cpu.cfs_burst_us 10000 cpu.max.burst
+}
+
+@test "update --cpu-idle sets idle" {
+	known_peer_failure runc
+	sleeps
+	ok update --cpu-idle 1 "$ID"
+	cg_is cpu cpu.idle 1 cpu.idle
+}
+
+@test "update --cpuset-cpus and --cpuset-mems set the sets" {
+	sleeps
+	ok update --cpuset-cpus 0 --cpuset-mems 0 "$ID"
+	cg_is cpuset cpuset.cpus 0 cpuset.cpus
+	cg_is cpuset cpuset.mems 0 cpuset.mems
+}
+
+@test "update --blkio-weight sets the weight where the kernel has it" {
+	[ -e /sys/fs/cgroup/blkio/blkio.weight ] || [ -e /sys/fs/cgroup/blkio/blkio.bfq.weight ] ||
+		skip "no blkio weight in this kernel"
+	sleeps
+	ok update --blkio-weight 200 "$ID"
+}
+
+@test "update accepts the ignored flags --kernel-memory and --kernel-memory-tcp" {
+	sleeps
+	ok update --kernel-memory 50M --kernel-memory-tcp 50M "$ID"
+}
+
+@test "update --resources reads linux.resources from a file" {
+	sleeps
+	echo '{"pids": {"limit": 25}, "cpu": {"shares": 700}, "memory": {"limit": 50331648}}' >"$T/r.json"
+	ok update --resources "$T/r.json" "$ID"
+	cg_is pids pids.max 25 pids.max
+	cg_is cpu cpu.shares 700 cpu.weight 27
+	cg_is memory memory.limit_in_bytes 50331648 memory.max
+}
+
+@test "update -r - reads stdin" {
+	sleeps
+	echo '{"pids": {"limit": 26}}' >"$T/r.json"
+	STDIN=$T/r.json ok update -r - "$ID"
+	cg_is pids pids.max 26 pids.max
+}
+
+@test "update --resources=- with the id after it, as engines call it" {
+	sleeps
+	echo '{"pids": {"limit": 27}}' >"$T/r.json"
+	STDIN=$T/r.json ok update --resources=- "$ID"
+	cg_is pids pids.max 27 pids.max
+}
+
+@test "update with an empty document changes nothing" {
+	sleeps '.linux.resources.pids.limit = 10'
+	echo '{}' >"$T/r.json"
+	ok update -r "$T/r.json" "$ID"
+	cg_is pids pids.max 10 pids.max
+}
+
+@test "update with bad JSON fails and changes nothing" {
+	sleeps '.linux.resources.pids.limit = 10'
+	echo '{"pids": ' >"$T/r.json"
+	no update -r "$T/r.json" "$ID"
+	is "$status" 1
+	cg_is pids pids.max 10 pids.max
+}
+
+@test "update with an absent file fails and names it" {
+	sleeps
+	no update -r "$T/none.json" "$ID"
+	err_has none.json
+}
+
+@test "update with an invalid value fails with 1" {
+	sleeps
+	for a in "--memory x" "--memory 12Q" "--pids-limit many" "--cpu-share -4" "--cpu-quota ten"; do
+		# shellcheck disable=SC2086
+		no update $a "$ID"
+		is "$status" 1
+	done
+}
+
+@test "update that the kernel refuses fails with 1 and rolls back what it did" {
+	known_peer_failure runc crun
+	sleeps '.linux.resources.pids.limit = 10 | .linux.resources.cpu = {"shares": 300}'
+	echo '{"pids": {"limit": 44}, "cpu": {"shares": 600, "quota": 10000, "period": 5}}' >"$T/r.json"
+	no update -r "$T/r.json" "$ID"
+	is "$status" 1
+	cg_is pids pids.max 10 pids.max
+	cg_is cpu cpu.shares 300 cpu.weight 12
+}
+
+@test "update with memory.checkBeforeUpdate refuses a limit below the usage" {
+	known_peer_failure runc crun
+	prog 'dd if=/dev/zero of=/dev/shm-fill bs=1M count=20 2>/dev/null; echo x >/tmp/done; sleep 100'
+	ok run -d -b "$B" "$ID"
+	appears "$B/rootfs/tmp/done"
+	echo '{"memory": {"limit": 1048576, "checkBeforeUpdate": true}}' >"$T/r.json"
+	no update -r "$T/r.json" "$ID"
+	err_has 'rejecting memory limit'
+	rm -f "$B/rootfs/dev/shm-fill"
+}
+
+@test "update of a stopped container fails" {
+	creates
+	ok start "$ID"
+	becomes stopped
+	no update --pids-limit 10 "$ID"
+}
+
+@test "update of an unknown id fails" {
+	no update --pids-limit 10 "$ID"
+	err_has 'does not exist'
+}
+
+@test "update without an id fails" {
+	no update --pids-limit 10
+}
+
+@test "update of a created container works" {
+	creates
+	ok update --pids-limit 11 "$ID"
+	cg_is pids pids.max 11 pids.max
+}
+
+@test "update survives a pause and does not thaw" {
+	sleeps
+	ok pause "$ID"
+	ok update --pids-limit 12 "$ID"
+	status_is paused
+	ok resume "$ID"
+}
+
+@test "update leaves the device rules in force" {
+	caps CAP_MKNOD
+	sleeps
+	ok update --pids-limit 12 "$ID"
+	ok exec "$ID" mknod /tmp/loop b 7 0
+	b exec "$ID" sh -c 'read x </tmp/loop'
+	[ "$status" != 0 ]
+	err_has 'Operation not permitted'
+}
+
+@test "events --stats prints one line of statistics" {
+	sleeps
+	ok events --stats "$ID"
+	[[ $out != *$'\n'* ]]
+	is "$(jq -r 'keys_unsorted | join(",")' "$T/out")" type,id,data
+	jq -e --arg id "$ID" '.type == "stats" and .id == $id and .data.pids.current >= 1
+		and .data.memory.usage.usage > 0 and .data.cpu.usage.total > 0' "$T/out"
+}
+
+@test "events --interval prints statistics until the container ends" {
+	known_peer_failure runc # does not end
+	config '.process.args = ["sleep","0.6"]'
+	ok run -d -b "$B" "$ID"
+	LIMIT=5 ok events --interval 100ms "$ID"
+	[ "$(grep -c '"type":"stats"' "$T/out")" -ge 3 ]
+}
+
+@test "events reports an out-of-memory kill" {
+	# The first process does the starting, a child the eating: v1 kills one of them.
+	prog 'sleep 0.4; sh -c "x=\$(dd if=/dev/zero bs=1M count=64 2>/dev/null | tr \\\\0 x)"; sleep 0.3' \
+		'.linux.resources.memory = {"limit": 16777216, "swap": 16777216}'
+	ok run -d -b "$B" "$ID"
+	LIMIT=8 b events --interval 1s "$ID"
+	out_has "\\{\"type\":\"oom\",\"id\":\"$ID\"\\}"
+}
+
+@test "events with interval 0 fails" {
+	sleeps
+	no events --interval 0s "$ID"
+	err_has 'greater than 0'
+}
+
+@test "events with a malformed interval fails" {
+	sleeps
+	no events --interval 5parsec "$ID"
+}
+
+@test "events of an unknown id fails" {
+	no events --stats "$ID"
+	err_has 'does not exist'
+}
+
+@test "events of a stopped container fails" {
+	creates
+	ok start "$ID"
+	becomes stopped
+	no events --stats "$ID"
+	err_has 'not running'
+}
