@@ -6,7 +6,8 @@
 #   make FAULT=1    fault    -DBRIG_FAULT: a named step can be told to fail (tests/fault)
 #   make COV=1      cov      gcov counters
 # CC CFLAGS CPPFLAGS LDFLAGS PREFIX DESTDIR are honoured; V=1 shows commands; WERROR=1 makes
-# warnings errors; STATIC_LIBS=0 links yajl, cap and seccomp as shared libraries.
+# warnings errors; STATIC_LIBS=0 links yajl, cap and seccomp as shared libraries; STATIC=1 links
+# everything statically (docs/benchmarks.md tells what that gains and costs).
 
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
@@ -30,6 +31,7 @@ FAULT ?= 0
 COV ?= 0
 WERROR ?= 0
 STATIC_LIBS ?= 1
+STATIC ?= 0
 
 ifeq ($(SAN),1)
 FLAVOUR := san
@@ -56,9 +58,9 @@ endif
 
 # What this compiler accepts is asked once per compiler, by tests/lib/probe-flags.
 # A table row names only what it has: the rest is zero.
-WARN := -Wall -Wextra -Wno-missing-field-initializers -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
-	-Wvla -Wundef -Wwrite-strings -Wcast-qual -Wpointer-arith -Wformat=2 -Wimplicit-fallthrough \
-	-Wnull-dereference -Wconversion -Wno-sign-conversion -Wswitch-enum
+WARN := -Wall -Wextra -Wno-missing-field-initializers -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -Wold-style-definition -Wvla -Wundef -Wwrite-strings -Wcast-qual \
+	-Wpointer-arith -Wformat=2 -Wimplicit-fallthrough -Wnull-dereference -Wconversion -Wno-sign-conversion -Wswitch-enum
 WARN_PROBED := -Wduplicated-cond -Wduplicated-branches -Wlogical-op -Wjump-misses-init \
 	-Wformat-overflow=2 -Walloc-zero -Wtrampolines -Wbidi-chars=any -Wcomma \
 	-Wconditional-uninitialized -Wunreachable-code-aggressive
@@ -94,7 +96,7 @@ FLAVOUR_CFLAGS := -O0 --coverage -DBRIG_COVERAGE
 FLAVOUR_LDFLAGS := --coverage
 else
 FLAVOUR_CFLAGS := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 $(HARDEN_CC) -fPIE
-FLAVOUR_LDFLAGS := -pie $(HARDEN_LD)
+FLAVOUR_LDFLAGS := $(if $(filter 1,$(STATIC)),-static-pie,-pie) $(HARDEN_LD)
 endif
 ifeq ($(FAULT),1)
 FLAVOUR_CFLAGS += -DBRIG_FAULT
@@ -162,9 +164,10 @@ $(B)/commit: FORCE
 	@mkdir -p $(@D)
 	@echo '$(COMMIT) $(LIBEXECDIR)' | cmp -s - $@ || echo '$(COMMIT) $(LIBEXECDIR)' >$@
 
+# Appended, not replaced: two rooms may have a file of the same name.
 $(LIB): $(LIB_OBJ)
 	$(say) AR $@
-	$(Q)rm -f $@ && $(AR) crs $@ $(LIB_OBJ)
+	$(Q)rm -f $@ && $(AR) qcs $@ $(LIB_OBJ)
 
 $(BIN)/brig: $(BRIG_OBJ) $(LIB) $(B)/flags
 	$(say) LD $@
@@ -320,7 +323,7 @@ dist:
 clean:
 	rm -rf build
 help:
-	@echo 'make [SAN=1|FAULT=1|COV=1] [WERROR=1] [STATIC_LIBS=0] [V=1] TARGET'
+	@echo 'make [SAN=1|FAULT=1|COV=1] [WERROR=1] [STATIC_LIBS=0] [STATIC=1] [V=1] TARGET'
 	@echo '  all                the programs, in build/bin (the default)'
 	@echo '  check              every test that can run here; the last line is the sum'
 	@echo '  check-unit         unit tests'

@@ -59,11 +59,11 @@ struct used {
 
 static int mask(struct fs *fs, const char *path, struct used *used, struct err *e)
 {
-	own_fd int at = inroot_open(fs->root, path, O_PATH, 0, e);
+	own_fd int at = inroot_open(fs->root, path, O_PATH, 0, NULL);
 	struct stat st;
 
 	if (at < 0)
-		return is_absent(at) ? 0 : at;
+		return is_absent(at) ? 0 : err_set(e, -at, "open");
 	if (fstat(at, &st) < 0)
 		return err_set(e, errno, "stat %s", path);
 	bool dir = S_ISDIR(st.st_mode);
@@ -77,10 +77,10 @@ static int mask(struct fs *fs, const char *path, struct used *used, struct err *
 static int make_readonly(struct fs *fs, const char *path, struct err *e)
 {
 	static const struct fs_attrs readonly = {.set = MOUNT_ATTR_RDONLY};
-	own_fd int at = inroot_open(fs->root, path, O_PATH, 0, e);
+	own_fd int at = inroot_open(fs->root, path, O_PATH, 0, NULL);
 
 	if (at < 0)
-		return is_absent(at) ? 0 : at;
+		return is_absent(at) ? 0 : err_set(e, -at, "open");
 	own_fd int tree = tree_clone(at, "", true, e);
 	if (tree < 0)
 		return tree;
@@ -88,18 +88,26 @@ static int make_readonly(struct fs *fs, const char *path, struct err *e)
 	return r < 0 ? r : tree_attach(tree, at, e);
 }
 
-int fs_seal(const struct fs_plan *p, struct fs *fs, struct err *e)
+static int seal_mounts(const struct fs_plan *p, const struct fs *fs, struct err *e)
 {
 	static const struct fs_attrs readonly = {.set = MOUNT_ATTR_RDONLY};
-	struct used used = {false, false};
-	int r = 0;
 
-	for (size_t i = 0; i < p->n_mounts && r == 0; i++)
+	for (size_t i = 0; i < p->n_mounts; i++)
 		if (p->mounts[i].late_readonly &&
-		    (r = tree_set(fs->trees[i], &readonly, 0, -1, false, e)) < 0)
+		    tree_set(fs->trees[i], &readonly, 0, -1, false, e) < 0)
 			return err_wrap(e, "mounts[%zu]", i);
-	if (p->readonly && (r = tree_set(fs->root, &readonly, 0, -1, false, e)) < 0)
+	if (p->readonly && tree_set(fs->root, &readonly, 0, -1, false, e) < 0)
 		return err_wrap(e, "root: readonly");
+	return 0;
+}
+
+int fs_seal(const struct fs_plan *p, struct fs *fs, struct err *e)
+{
+	struct used used = {false, false};
+	int r = seal_mounts(p, fs, e);
+
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < p->n_readonly_paths; i++)
 		if (make_readonly(fs, p->readonly_paths[i], e) < 0)
 			return err_wrap(e, "linux: readonlyPaths: %s", p->readonly_paths[i]);

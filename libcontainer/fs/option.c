@@ -19,36 +19,36 @@ enum kind {
 
 struct option {
 	const char *name;
-	enum kind kind;
 	uint64_t set, clear; /* ATTR, TREE_ATTR; PROPAGATION: set */
 	const char *word;    /* SUPER */
 	size_t flag;         /* SWITCH */
+	enum kind kind;
 	bool tree;
 };
 
 #define ATTRS(name, set, clear)                                                                    \
 	{                                                                                          \
-		name, ATTR, set, clear, NULL, 0, false                                             \
+		name, set, clear, NULL, 0, ATTR, false                                             \
 	}
 #define TREE(name, set, clear)                                                                     \
 	{                                                                                          \
-		name, TREE_ATTR, set, clear, NULL, 0, true                                         \
+		name, set, clear, NULL, 0, TREE_ATTR, true                                         \
 	}
 #define PROPAGATE(name, type, tree)                                                                \
 	{                                                                                          \
-		name, PROPAGATION, type, 0, NULL, 0, tree                                          \
+		name, type, 0, NULL, 0, PROPAGATION, tree                                          \
 	}
 #define SUPERBLOCK(name, word)                                                                     \
 	{                                                                                          \
-		name, SUPER, 0, 0, word, 0, false                                                  \
+		name, 0, 0, word, 0, SUPER, false                                                  \
 	}
 #define SWITCHES(name, member)                                                                     \
 	{                                                                                          \
-		name, SWITCH, 0, 0, NULL, offsetof(struct fs_options, member), false               \
+		name, 0, 0, NULL, offsetof(struct fs_options, member), SWITCH, false               \
 	}
 #define IGNORED(name)                                                                              \
 	{                                                                                          \
-		name, NOTHING, 0, 0, NULL, 0, false                                                \
+		name, 0, 0, NULL, 0, NOTHING, false                                                \
 	}
 
 /*

@@ -35,10 +35,10 @@ struct fs_options {
 };
 
 /*
- * Reads the n options of one mount.  A word that is in no table is data of the file system.
+ * Reads the n option words of one mount.  A word that is in no table is data of the file system.
  * Errors name the option.
  */
-int fs_options_parse(struct arena *a, const char *const *options, size_t n, struct fs_options *out,
+int fs_options_parse(struct arena *a, const char *const *words, size_t n, struct fs_options *out,
 		     struct err *e) MUST_CHECK;
 /* The value of the last data option key, NULL if there is none. */
 const char *fs_options_data(const struct fs_options *o, const char *key);

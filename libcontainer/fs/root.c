@@ -79,6 +79,7 @@ static int attach_root(const struct fs_plan *p, struct fs *fs, struct err *e)
 	if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &slave, sizeof(slave)) < 0)
 		return err_set(e, errno, "set propagation of /");
 	int r = move_mount(fs->root, "", AT_FDCWD, p->rootfs, MOVE_MOUNT_F_EMPTY_PATH);
+	fs->root_on_slash = str_eq(p->rootfs, "/");
 	if (r < 0 && errno == EACCES) {
 		fs->root_on_slash = true;
 		r = move_mount(fs->root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);

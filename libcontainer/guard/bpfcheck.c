@@ -317,6 +317,8 @@ bool bpf_always_allows(const struct sock_filter *insns, size_t n, uint32_t arch,
 
 		if (!p.reached)
 			continue;
+		if (f->code == (BPF_ALU | BPF_DIV | BPF_X))
+			return false; /* by zero it kills */
 		if (BPF_CLASS(f->code) == BPF_RET) {
 			uint32_t ret = f->k & SECCOMP_RET_ACTION_FULL;
 

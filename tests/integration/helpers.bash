@@ -130,7 +130,7 @@ slurp() {
 # stdin is STDIN or /dev/null; a hang ends after LIMIT seconds with status 124.
 b() {
 	status=0
-	"${FG[@]}" "${LIMIT:-20}" "${BR[@]}" "$@" \
+	"${FG[@]}" "${LIMIT:-10}" "${BR[@]}" "$@" \
 		<"${STDIN:-/dev/null}" >"$T/out" 2>"$T/err" 3>&- || status=$?
 	slurp out "$T/out"
 	slurp err "$T/err"

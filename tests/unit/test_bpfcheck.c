@@ -41,8 +41,7 @@ static bool kernel_takes(const struct sock_filter *f, size_t n)
 				       .filter = (struct sock_filter *)(size_t)f};
 
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-		/* With an unknown flag it never stays: EINVAL comes after the program's check? No:
-		 * before.  So it is loaded, and the child can do nothing but die. */
+		/* A random filter that is on may forbid everything, exit included. */
 		long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &p);
 		if (r == 0)
 			for (;;)
@@ -232,6 +231,26 @@ static void engine_profile(void)
 	d = (struct seccomp_data){.arch = AUDIT_ARCH_I386, .nr = 3};
 	CHECK(bpf_run(p.insns, p.n, &d) == SECCOMP_RET_KILL_PROCESS);
 	CHECK(bpf_run(all.insns, all.n, &d) == SECCOMP_RET_ALLOW); /* i386 read */
+}
+
+/* Chains for every number: the tree's halves are further apart than a conditional jump goes. */
+static void far_jumps(void)
+{
+	const struct oci_seccomp_arg args[] = {
+		{0, 5,           0, "SCMP_CMP_GE"},
+                {1, 0x100000007, 0, "SCMP_CMP_LT"}
+        };
+	const struct oci_seccomp_rule r = {.names = profile_names,
+					   .n_names = LEN(profile_names),
+					   .action = "SCMP_ACT_ALLOW",
+					   .args = args,
+					   .n_args = 2};
+	struct oci_seccomp s = {
+		.default_action = "SCMP_ACT_ERRNO", .syscalls = &r, .n_syscalls = 1};
+	struct program p = ours(&s);
+
+	CHECK(p.n > 2000 && differs_from_model(&s, &p, 500, 20) == 0);
+	CHECK(kernel_takes(p.insns, p.n));
 }
 
 /* i386's socketcall and ipc, without a rule that lets all of them through. */
@@ -488,6 +507,7 @@ int main(int argc, char **argv)
 	validator_agrees_with_kernel();
 	interpreter_computes();
 	engine_profile();
+	far_jumps();
 	i386_multiplexers();
 	random_policies();
 	same_as_libseccomp();

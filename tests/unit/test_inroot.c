@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -101,9 +102,17 @@ static void test_mkdirs(void)
 	CHECK(inroot_mkdirs(root, "out/x", 0, &e) == -ENOENT ||
 	      access(in_top("outside/x"), F_OK) < 0);
 	CHECK(access(in_top("outside/x"), F_OK) < 0);
-	CHECK(inroot_mkdirs(root, "dangling", 0, &e) < 0 &&
-	      inroot_mkdirs(root, "dangling/y", 0, &e) < 0);
+	CHECK(inroot_mkdirs(root, "dangling/y", INROOT_NO_SYMLINKS, &e) == -ELOOP);
+	CHECK(inroot_mkdirs(root, "loop/y", 0, &e) == -ELOOP);
 	CHECK(access(in_top("root/nowhere"), F_OK) < 0);
+	own_fd int f = inroot_mkdirs(root, "dangling/y", 0, &e);
+	CHECK(same(f, "root/nowhere/x/y"));
+	/* chains of links, relative ones and such as want to leave */
+	CHECK(symlinkat("dir/../link2/b", root, "link1") == 0);
+	CHECK(symlinkat("../../../../outside/made", root, "link2") == 0);
+	own_fd int g = inroot_mkdirs(root, "abs/../link1/c", 0, &e);
+	CHECK(same(g, "root/outside/made/b/c"));
+	CHECK(access(in_top("outside/made"), F_OK) < 0);
 	CHECK(inroot_mkdirs(root, "abs/n", INROOT_NO_SYMLINKS, &e) == -ELOOP);
 	CHECK(inroot_mkdirs(root, "absent/../../x", 0, &e) < 0);
 	memset(too_long, 'x', sizeof(too_long) - 1);
@@ -122,8 +131,13 @@ static void test_mkfile_and_parent(void)
 	CHECK((st.st_mode & 07777) == 0644 && st.st_size == 0);
 	own_fd int again = inroot_mkfile(root, "files/deep/f", &e);
 	CHECK(same(again, "root/files/deep/f"));
-	CHECK(inroot_mkfile(root, "dangling", &e) == -ELOOP &&
-	      access(in_top("root/nowhere"), F_OK) < 0);
+	CHECK(symlinkat("../run/stub", root, "files/resolv.conf") == 0);
+	own_fd int stub = inroot_mkfile(root, "/files/resolv.conf", &e);
+	CHECK(same(stub, "root/run/stub") && fstat(stub, &st) == 0 && S_ISREG(st.st_mode));
+	CHECK(symlinkat("/../../outside/new", root, "files/out") == 0);
+	own_fd int out = inroot_mkfile(root, "files/out", &e);
+	CHECK(same(out, "root/outside/new") && access(in_top("outside/new"), F_OK) < 0);
+	CHECK(inroot_mkfile(root, "loop", &e) == -ELOOP);
 	CHECK(inroot_mkfile(root, "files/deep/f/below", &e) == -ENOTDIR);
 	own_fd int p = inroot_parent(root, "abs/p/q", &name, &e);
 	CHECK(same(p, "root/dir/p"));
@@ -148,6 +162,7 @@ static void swap_forever(void)
 static void test_race(void)
 {
 	CHECK(mkdirat(root, "race", 0755) == 0 && mkdirat(root, "race/a", 0755) == 0);
+	int landed = 0;
 	pid_t pid = fork();
 	if (pid == 0)
 		swap_forever();
@@ -158,7 +173,8 @@ static void test_race(void)
 		own_fd int fd = inroot_mkdirs(root, path, 0, &e);
 		snprintf(path, sizeof(path), "race/a/f%d", i);
 		own_fd int file = inroot_mkfile(root, path, &e);
-		(void)file; /* either may fail: only where it lands counts */
+		/* either may fail: only where it lands counts */
+		landed += fd >= 0 && file >= 0;
 	}
 	(void)kill(pid, SIGKILL);
 	(void)waitpid(pid, NULL, 0);
@@ -166,6 +182,7 @@ static void test_race(void)
 	size_t n = 0;
 	for (struct dirent *de; d && (de = readdir(d));)
 		n++;
+	CHECK(landed > 0);
 	CHECK(n == 3); /* ".", ".." and secret */
 }
 
@@ -194,6 +211,24 @@ static void test_procfd(void)
 	CHECK(procfd_file(tmp, "etc/passwd", O_RDONLY, &e) == -EXDEV);
 }
 
+/* In a user namespace without a pid namespace no procfs can be mounted: the runtime's serves. */
+static void test_procfd_fallback(void)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		own_fd int proc = -1;
+
+		checks_failed = 0;
+		CHECK(unshare(CLONE_NEWUSER) == 0);
+		proc = procfd_open(&e);
+		CHECK(proc >= 0 && procfd_write(proc, "self/comm", "fallback", &e) == 0);
+		_exit(checks_failed);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 int main(void)
 {
 	make_tree();
@@ -202,6 +237,7 @@ int main(void)
 	test_mkfile_and_parent();
 	test_race();
 	test_procfd();
+	test_procfd_fallback();
 	own_close(&root);
 	CHECK(file_remove_tree(AT_FDCWD, top, &e) == 0);
 	return check_done();
