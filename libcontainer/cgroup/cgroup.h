@@ -68,8 +68,8 @@ void cgroup_close(struct cgroup *cg); /* closes descriptors; NULL allowed */
 struct cgroup_record cgroup_get_record(struct arena *a, const struct cgroup *cg);
 
 /*
- * Directory descriptor for CLONE_INTO_CGROUP (v2), owned by the handle; -1 where processes must
- * be attached (v1, hybrid, systemd, a v2 cgroup that passes controllers on) or none exists.
+ * cgroup2 directory for CLONE_INTO_CGROUP (v2 and hybrid), owned by the handle; -1 where there
+ * is none: v1, systemd before its scope runs, a v2 cgroup that passes controllers on.
  */
 int cgroup_spawn_fd(const struct cgroup *cg);
 /*

@@ -230,8 +230,7 @@ int cgroup_create(struct arena *a, const struct cgroup_plan *p, struct cgroup **
 
 void cgroup_close(struct cgroup *cg)
 {
-	for (size_t i = 0; cg && i < cg->n_dirs; i++)
-	{
+	for (size_t i = 0; cg && i < cg->n_dirs; i++) {
 		struct cg_dir *d = &cg->dirs[i];
 
 		own_close(&d->fd);

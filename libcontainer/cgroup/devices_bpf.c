@@ -206,14 +206,18 @@ static int load(const struct bpf_insn *insns, size_t n)
 /* A jump reaches 32767 instructions. */
 enum { MAX_OLD = 64, MAX_RULES = 4000 };
 
-static size_t query(int dirfd, uint32_t ids[MAX_OLD])
+struct old_programs {
+	uint32_t ids[MAX_OLD];
+};
+
+static size_t query(int dirfd, struct old_programs *old)
 {
 	union bpf_attr attr = {0};
 
 	attr.query.target_fd = (uint32_t)dirfd;
 	attr.query.attach_type = BPF_CGROUP_DEVICE;
 	attr.query.prog_cnt = MAX_OLD;
-	attr.query.prog_ids = (uint64_t)(uintptr_t)ids; /* the kernel writes there */
+	attr.query.prog_ids = (uint64_t)(uintptr_t)old->ids;
 	return sys_bpf(BPF_PROG_QUERY, &attr) < 0 ? 0 : attr.query.prog_cnt;
 }
 
@@ -237,7 +241,7 @@ int cg_devices_attach(int dirfd, const struct bpf_rule *rules, size_t n, bool re
 		      struct err *e)
 {
 	own_arena struct arena scratch = {0};
-	uint32_t old[MAX_OLD];
+	struct old_programs old = {0};
 	size_t n_insns, n_old = 0;
 
 	if (n == 1 && rules[0].allow && !replace)
@@ -249,7 +253,7 @@ int cg_devices_attach(int dirfd, const struct bpf_rule *rules, size_t n, bool re
 	if (prog < 0)
 		return err_set(e, errno, "load the device program of the cgroup");
 	if (replace)
-		n_old = query(dirfd, old);
+		n_old = query(dirfd, &old);
 	union bpf_attr attr = {0};
 	attr.target_fd = (uint32_t)dirfd;
 	attr.attach_bpf_fd = (uint32_t)prog;
@@ -259,7 +263,7 @@ int cg_devices_attach(int dirfd, const struct bpf_rule *rules, size_t n, bool re
 		return err_set(e, errno, "attach the device program of the cgroup");
 	/* All programs must agree, so the new one is in force before the old ones go. */
 	for (size_t i = 0; i < n_old; i++) {
-		int r = detach(dirfd, old[i], e);
+		int r = detach(dirfd, old.ids[i], e);
 
 		if (r < 0)
 			return r;

@@ -84,29 +84,41 @@ static void nap_ms(long ms)
 	nanosleep(&ts, NULL);
 }
 
-/* A process that sleeps; it starts in the cgroup where the layout can do that. */
+/* Sleeps, but not for ever: a failed check must not leave a test that waits for it. */
+static void sleep_a_while(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	alarm(20);
+	for (;;)
+		pause();
+}
+
+/* A process in the cgroup: cloned into cgroup2, and into v1's directories by itself. */
 static pid_t sleeper(struct cgroup *cg)
 {
-	int fd = cgroup_spawn_fd(cg);
+	int fd = cgroup_spawn_fd(cg), there[2];
+	bool enters = cgroup_enters(cg);
 	struct clone_args args = {.exit_signal = SIGCHLD};
 	struct err e;
+	char c = 0;
 
+	CHECK(!enters || ok(cgroup_enter_open(cg, &e), &e));
+	if (pipe2(there, O_CLOEXEC) < 0)
+		return -1;
 	if (fd >= 0) {
 		args.flags = CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)fd;
 	}
-	bool enters = cgroup_enters(cg);
-	if (enters)
-		CHECK(ok(cgroup_enter_open(cg, &e), &e));
 	pid_t pid = sys_clone3(&args);
 	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (enters && cgroup_enter(cg, &e) < 0)
-			_exit(1);
-		for (;;)
-			pause();
+		c = enters && cgroup_enter(cg, &e) < 0 ? 'n' : 'y';
+		(void)!write(there[1], &c, 1);
+		sleep_a_while();
 	}
 	CHECK(pid > 0);
+	close(there[1]);
+	CHECK(read(there[0], &c, 1) == 1 && c == 'y');
+	close(there[0]);
 	if (pid > 0 && fd < 0 && !enters)
 		CHECK(ok(cgroup_attach(cg, pid, &e), &e));
 	return pid;
@@ -168,7 +180,8 @@ static void test_life(void)
 
 	if (!cg)
 		return;
-	CHECK(cgroup_plan_needs_attach(plan(path, NULL)) == (host.layout != CGROUP_V2));
+	CHECK(!cgroup_plan_needs_attach(plan(path, NULL))); /* only systemd's are moved */
+	CHECK(cgroup_enters(cg) == (host.layout != CGROUP_V2));
 	pid_t pid = sleeper(cg);
 	CHECK(count(cg) == 1);
 	cg = reopen(cg);
