@@ -95,6 +95,26 @@ int images_open(struct images *im, struct arena *a, const struct container_criu_
 	return -e->code;
 }
 
+static int move_dir(struct arena *a, int *fd, const char *path, pid_t pid, struct err *e)
+{
+	const char *there = arena_printf(a, "/proc/%d/root%s", (int)pid, path);
+	int moved = open(there, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (moved < 0)
+		return err_set(e, errno, "%s", there);
+	own_close(fd);
+	*fd = moved;
+	return 0;
+}
+
+int images_enter(struct images *im, pid_t pid, struct err *e)
+{
+	int r = move_dir(im->arena, &im->dir, im->opts->image_path, pid, e);
+
+	return r < 0 || im->work < 0 ? r
+				     : move_dir(im->arena, &im->work, im->opts->work_path, pid, e);
+}
+
 void images_close(struct images *im)
 {
 	own_close(&im->dir);

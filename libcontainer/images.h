@@ -28,6 +28,11 @@ int images_check(const struct container_criu_opts *o, struct err *e) MUST_CHECK;
 /* make: the image directory is made (0700) if it is missing; the work directory always is. */
 int images_open(struct images *im, struct arena *a, const struct container_criu_opts *o, bool make,
 		const char *log, struct err *e) MUST_CHECK;
+/*
+ * The same directories as a process in another mount namespace sees them: criu makes mounts below
+ * its work directory, which must be in its own.
+ */
+int images_enter(struct images *im, pid_t pid, struct err *e) MUST_CHECK;
 void images_close(struct images *im);
 /* Removes what open made if nothing is in it. */
 void images_discard(struct images *im);

@@ -266,7 +266,14 @@ static int start_criu(void *ctx, struct err *e)
 		.ctx = c,
 	};
 
-	return criu_start(&c->criu, c->arena, &s, e);
+	int r = criu_start(&c->criu, c->arena, &s, e);
+
+	if (r < 0)
+		return r;
+	r = images_enter(&c->images, c->criu.pid, e);
+	if (r < 0)
+		criu_end(&c->criu);
+	return r;
 }
 
 static void end_criu(void *ctx)

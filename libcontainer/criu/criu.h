@@ -94,7 +94,7 @@ struct criu_start {
 	const int *inherit; /* these become CRIU_FIRST_FD, CRIU_FIRST_FD + 1 ... */
 	size_t n_inherit;
 	bool check; /* "criu check", which takes no requests: only its last words are of use */
-	int (*prepare)(void *ctx, struct err *e); /* in the child, NULL: nothing */
+	int (*prepare)(void *ctx, struct err *e); /* in the child, and start waits for it */
 	void *ctx;
 };
 enum { CRIU_FIRST_FD = 4 };

@@ -60,6 +60,8 @@ static __attribute__((noreturn)) void child(int sock, int output, const struct c
 	int r = s->prepare ? s->prepare(s->ctx, &e) : 0;
 	if (r < 0)
 		dprintf(output, "Error (brig): %s\n", e.msg);
+	else if (s->prepare)
+		r = send(sock, "", 1, MSG_NOSIGNAL) == 1 ? 0 : -1;
 	/* brig blocks what it forwards; criu starts with nothing blocked. */
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
@@ -72,6 +74,23 @@ static __attribute__((noreturn)) void child(int sock, int output, const struct c
 	else
 		execlp("criu", "criu", "swrk", "3", (char *)NULL);
 	_exit(EXIT_NO_PROGRAM);
+}
+
+static int ended(struct criu *c, struct err *e);
+
+static int await_prepared(struct criu *c, struct err *e)
+{
+	char byte;
+	ssize_t n;
+
+	do
+		n = recv(c->sock, &byte, 1, 0);
+	while (n < 0 && errno == EINTR);
+	if (n == 1)
+		return 0;
+	(void)ended(c, e);
+	criu_end(c);
+	return -e->code;
 }
 
 int criu_start(struct criu *c, struct arena *a, const struct criu_start *s, struct err *e)
@@ -101,7 +120,7 @@ int criu_start(struct criu *c, struct arena *a, const struct criu_start *s, stru
 		criu_end(c);
 		return err_set(e, code, "fork");
 	}
-	return 0;
+	return s->prepare ? await_prepared(c, e) : 0;
 }
 
 static int wait_for(struct criu *c)
