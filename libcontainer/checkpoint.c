@@ -189,6 +189,24 @@ static int check_parent(struct checkpoint *c, struct err *e)
 	return 0;
 }
 
+/*
+ * A restore reads images as root of the container's user namespace.  criu makes them readable for
+ * everybody, so the directory is what protects them: that root's group may enter it, no more.
+ */
+static int share_images(struct checkpoint *c, struct err *e)
+{
+	const struct oci_linux *l = c->config.linux_;
+
+	for (size_t i = 0; c->images.made && l && i < l->n_gid_mappings; i++) {
+		if (l->gid_mappings[i].container_id != 0)
+			continue;
+		if (fchown(c->images.dir, (uid_t)-1, l->gid_mappings[i].host_id) < 0 ||
+		    fchmod(c->images.dir, 0710) < 0)
+			return err_set(e, errno, "image directory");
+	}
+	return 0;
+}
+
 static int build(struct checkpoint *c, struct wire_out *opts, struct err *e)
 {
 	const struct container_checkpoint_opts *o = c->opts;
@@ -210,7 +228,7 @@ static int build(struct checkpoint *c, struct wire_out *opts, struct err *e)
 		return -e->code;
 	if (o->pre_dump)
 		return 0;
-	if (add_mounts(c, opts, e) < 0)
+	if (add_mounts(c, opts, e) < 0 || share_images(c, e) < 0)
 		return -e->code;
 	return images_save_stdio(&c->images, (pid_t)c->state.pid, opts, e);
 }
