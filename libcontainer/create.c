@@ -267,6 +267,13 @@ static int map_stage(void *ctx, pid_t stage, struct err *e)
 	return idmap_write(&p->idmap, stage, p->privileged, e);
 }
 
+/* Nothing to tell each other between the clone and the execve. */
+static bool has_no_meetings(const struct create *c)
+{
+	return c->plan.run && !wants_placed(c) && !wants_console_fd(c) && !wants_runtime_hooks(c) &&
+	       !has_listener(c);
+}
+
 static int clone_child(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
@@ -291,6 +298,7 @@ static int clone_child(void *ctx, struct err *e)
 		.join = &c->plan.ns,
 		.target = -1,
 		.staged = c->plan.staged,
+		.share = has_no_meetings(c),
 		.cgroup = c->plan.cgroup_attach ? -1 : cgroup_spawn_fd(c->cgroup),
 		.offsets = c->plan.config.linux_ ? c->plan.config.linux_->time_offsets : NULL,
 		.sync = fds[1],

@@ -29,6 +29,7 @@ struct spawn {
 	int target;           /* exec: pidfd of the container's init, -1: none */
 	uint64_t target_ns;   /* exec: CLONE_NEW... to enter by setns(target) */
 	bool staged;
+	bool share; /* direct only: run/clone_vm.h, the runtime sleeps until the child executes */
 	int cgroup;                             /* CLONE_INTO_CGROUP descriptor, -1: none */
 	const struct oci_time_offsets *offsets; /* for NEWTIME in make; may be NULL */
 	int sync;                               /* child's end of the sync pair */
