@@ -190,6 +190,9 @@ machine_init()
 	for mount in /etc/cni /etc/docker /var/lib /var/tmp /root; do
 		[ ! -d "$mount" ] || mount -t tmpfs -o mode=755 tmpfs "$mount"
 	done
+	chmod 1777 /var/tmp
+	# Rootless Podman expects it, as systemd would have it.
+	mount --make-rshared /
 	mount -o remount,bind,ro /
 	echo "$pid" >"$dir/pid.new"
 	mv "$dir/pid.new" "$dir/pid"
