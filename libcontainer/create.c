@@ -231,7 +231,15 @@ static int open_sources(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
 
-	return fs_open(c->arena, c->plan.fs, &c->fs, e);
+	int r = fs_open(c->arena, c->plan.fs, &c->fs, e);
+
+	/* In a user namespace that does not own this mount namespace (unshare -Ur) only the child,
+	 * in a mount namespace of its own, may clone mounts. */
+	if (r == -EPERM) {
+		c->fs = NULL;
+		return 0;
+	}
+	return r;
 }
 
 static void close_sources(void *ctx)
