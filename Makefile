@@ -6,7 +6,8 @@
 #   make FAULT=1    fault    -DBRIG_FAULT: a named step can be told to fail (tests/fault)
 #   make COV=1      cov      gcov counters
 # CC CFLAGS CPPFLAGS LDFLAGS PREFIX DESTDIR are honoured; V=1 shows commands; WERROR=1 makes
-# warnings errors; STATIC_LIBS=0 links yajl, cap and seccomp as shared libraries.
+# warnings errors; STATIC_LIBS=0 links yajl, cap and seccomp as shared libraries; STATIC=1 links
+# everything statically (docs/benchmarks.md tells what that gains and costs).
 
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
@@ -30,6 +31,7 @@ FAULT ?= 0
 COV ?= 0
 WERROR ?= 0
 STATIC_LIBS ?= 1
+STATIC ?= 0
 
 ifeq ($(SAN),1)
 FLAVOUR := san
@@ -55,9 +57,10 @@ endif
 # --- Flags ------------------------------------------------------------------------------
 
 # What this compiler accepts is asked once per compiler, by tests/lib/probe-flags.
-WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
-	-Wvla -Wundef -Wwrite-strings -Wcast-qual -Wpointer-arith -Wformat=2 -Wimplicit-fallthrough \
-	-Wnull-dereference -Wconversion -Wno-sign-conversion -Wswitch-enum
+# A table row names only what it has: the rest is zero.
+WARN := -Wall -Wextra -Wno-missing-field-initializers -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -Wold-style-definition -Wvla -Wundef -Wwrite-strings -Wcast-qual \
+	-Wpointer-arith -Wformat=2 -Wimplicit-fallthrough -Wnull-dereference -Wconversion -Wno-sign-conversion -Wswitch-enum
 WARN_PROBED := -Wduplicated-cond -Wduplicated-branches -Wlogical-op -Wjump-misses-init \
 	-Wformat-overflow=2 -Walloc-zero -Wtrampolines -Wbidi-chars=any -Wcomma \
 	-Wconditional-uninitialized -Wunreachable-code-aggressive
@@ -93,7 +96,7 @@ FLAVOUR_CFLAGS := -O0 --coverage -DBRIG_COVERAGE
 FLAVOUR_LDFLAGS := --coverage
 else
 FLAVOUR_CFLAGS := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 $(HARDEN_CC) -fPIE
-FLAVOUR_LDFLAGS := -pie $(HARDEN_LD)
+FLAVOUR_LDFLAGS := $(if $(filter 1,$(STATIC)),-static-pie,-pie) $(HARDEN_LD)
 endif
 ifeq ($(FAULT),1)
 FLAVOUR_CFLAGS += -DBRIG_FAULT
@@ -116,6 +119,7 @@ LINK = $(CC) $(CFLAGS) $(FLAVOUR_LDFLAGS) $(LDFLAGS)
 
 # --- Sources ----------------------------------------------------------------------------
 
+comma := ,
 STUB_SRC := $(wildcard libcontainer/run/stub/stub.c)
 LIB_SRC := $(filter-out libcontainer/run/stub/%,\
 	$(sort $(shell find libcontainer specs -name '*.c' 2>/dev/null)))
@@ -160,9 +164,10 @@ $(B)/commit: FORCE
 	@mkdir -p $(@D)
 	@echo '$(COMMIT) $(LIBEXECDIR)' | cmp -s - $@ || echo '$(COMMIT) $(LIBEXECDIR)' >$@
 
+# Appended, not replaced: two rooms may have a file of the same name.
 $(LIB): $(LIB_OBJ)
 	$(say) AR $@
-	$(Q)rm -f $@ && $(AR) crs $@ $(LIB_OBJ)
+	$(Q)rm -f $@ && $(AR) qcs $@ $(LIB_OBJ)
 
 $(BIN)/brig: $(BRIG_OBJ) $(LIB) $(B)/flags
 	$(say) LD $@
@@ -177,7 +182,6 @@ $(BIN)/brig-systemd: $(SYSTEMD_OBJ) $(LIB) $(B)/flags
 # --- The stub: a freestanding program inside the library ---------------------------------
 
 # It runs before anything is set up for C, so no sanitizer, no stack protector, no libc.
-comma := ,
 STUB := $(B)/stub.elf
 STUB_LDS := $(wildcard libcontainer/run/stub/stub.ld)
 # Its entry points are named by assembler only, so they have no prototype.
@@ -209,19 +213,20 @@ $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $< $(B)/tests/fuzz/replay.o $(LIB) $(LIBS)
 
+TOOL_WERROR := $(if $(filter 1,$(WERROR)),-Werror)
 # Static, because it runs inside containers whose root has no library.
 build/bin/probe: $(wildcard tests/probe/*.c tests/probe/*.h) Makefile
 	$(say) PROBE $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(STD) $(WARN) -O1 -g -static -o $@ $(filter %.c,$^)
+	$(Q)$(CC) $(STD) $(WARN) $(TOOL_WERROR) -O1 -g -static -o $@ $(filter %.c,$^)
 build/bin/floor: tests/bench/floor.c Makefile
 	$(say) BENCH $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(STD) $(WARN) -O2 -o $@ $<
+	$(Q)$(CC) $(STD) $(WARN) $(TOOL_WERROR) -O2 -o $@ $<
 build/bin/abtime: tests/bench/abtime.c Makefile
 	$(say) BENCH $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(STD) $(WARN) -O2 -o $@ $<
+	$(Q)$(CC) $(STD) $(WARN) $(TOOL_WERROR) -O2 -o $@ $<
 
 .PHONY: unit-programs fuzz-programs test-programs
 unit-programs: $(UNIT)
@@ -229,13 +234,14 @@ fuzz-programs: $(FUZZ)
 test-programs: build/bin/probe
 
 # Every stage prints its tests and writes build/results/STAGE.count; tests/lib/summary adds up.
-STAGES := unit fuzz integration fault vm
+STAGES := lint unit fuzz integration fault vm
 .PHONY: check $(STAGES:%=check-%)
 check: all unit-programs fuzz-programs test-programs
 	@rm -rf build/results
-	@for s in $(STAGES); do $(MAKE) --no-print-directory check-$$s || :; done
+	@for s in $(STAGES); do echo "== $$s"; $(MAKE) --no-print-directory check-$$s || :; done
 	@tests/lib/summary $(STAGES)
 
+check-lint: lint
 check-unit: unit-programs
 	@tests/lib/run-programs unit $(UNIT)
 check-fuzz: fuzz-programs
@@ -317,7 +323,7 @@ dist:
 clean:
 	rm -rf build
 help:
-	@echo 'make [SAN=1|FAULT=1|COV=1] [WERROR=1] [STATIC_LIBS=0] [V=1] TARGET'
+	@echo 'make [SAN=1|FAULT=1|COV=1] [WERROR=1] [STATIC_LIBS=0] [STATIC=1] [V=1] TARGET'
 	@echo '  all                the programs, in build/bin (the default)'
 	@echo '  check              every test that can run here; the last line is the sum'
 	@echo '  check-unit         unit tests'

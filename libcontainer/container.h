@@ -51,8 +51,8 @@ int container_start(const struct container_host *h, const char *id, struct err *
 int container_kill(const struct container_host *h, const char *id, int sig, bool all,
 		   struct err *e) MUST_CHECK;
 /* force: kills first; an unknown id is success. */
-int container_delete(const struct container_host *h, const char *id, bool force, struct err *e)
-	MUST_CHECK;
+int container_delete(const struct container_host *h, const char *id, bool force,
+		     struct err *e) MUST_CHECK;
 int container_pause(const struct container_host *h, const char *id, struct err *e) MUST_CHECK;
 int container_resume(const struct container_host *h, const char *id, struct err *e) MUST_CHECK;
 
@@ -64,7 +64,7 @@ struct container_exec_opts {
 	const char *cwd, *user;   /* NULL: the container's */
 	const uint32_t *groups;   /* --additional-gids */
 	size_t n_groups;
-	const char *const *caps; /* --cap, NULL-terminated, may be NULL */
+	const char *const *caps;    /* --cap, NULL-terminated, may be NULL */
 	const char *const *cgroups; /* --cgroup, NULL-terminated, may be NULL */
 	const char *apparmor, *process_label;
 	bool tty, detach, no_new_privs, ignore_paused;
@@ -77,8 +77,8 @@ int container_exec(const struct container_host *h, const struct container_exec_o
 /* One line of list and the answer of state. */
 struct container_info {
 	const char *oci_version, *id;
-	const char *status; /* creating created running paused stopped */
-	int64_t pid;        /* 0 when stopped */
+	const char *status;                            /* creating created running paused stopped */
+	int64_t pid;                                   /* 0 when stopped */
 	const char *bundle, *rootfs, *created, *owner; /* owner: a user name or number */
 	const struct oci_map *annotations;
 	size_t n_annotations;
@@ -91,8 +91,9 @@ int container_list(const struct container_host *h, struct arena *a, struct conta
 int container_pids(const struct container_host *h, const char *id, struct arena *a, pid_t **out,
 		   size_t *n, struct err *e) MUST_CHECK;
 
-int container_update(const struct container_host *h, const char *id,
-		     const struct oci_resources *r, struct arena *a, struct err *e) MUST_CHECK;
+/* rdt: new schemata, NULL: none. */
+int container_update(const struct container_host *h, const char *id, const struct oci_resources *r,
+		     const struct oci_intel_rdt *rdt, struct arena *a, struct err *e) MUST_CHECK;
 
 /* One "data" object of events --stats, as JSON text. */
 int container_stats(const struct container_host *h, const char *id, struct arena *a, char **json,

@@ -8,12 +8,15 @@
 #include "base/arena.h"
 #include "base/err.h"
 
+struct json_type; /* specs/json.h */
+
 /*
  * config.json of the OCI runtime-spec 1.3.0 (Linux part) as C structs, one member for each
  * property, named as the spec names it.  Everything lives in one arena.
  * - a pointer to a number or bool that may be absent is NULL then;
  * - a list is a pointer and a count (n_...); an absent list is NULL and 0;
- * - a list of strings is NULL-terminated too, so that it can be an argv.
+ * - a list of strings is NULL-terminated too, so that it can be an argv;
+ * - an optional string that is "" is NULL, and null is absent: Go callers write both.
  */
 
 struct oci_map { /* "annotations", "sysctl", "unified": key and value, in file order */
@@ -39,7 +42,7 @@ struct oci_console_size {
 
 struct oci_capabilities {
 	const char *const *bounding, *const *effective, *const *permitted, *const *inheritable,
-		*const *ambient;
+										   *const *ambient;
 	size_t n_bounding, n_effective, n_permitted, n_inheritable, n_ambient;
 };
 
@@ -323,5 +326,8 @@ int oci_process_parse(struct arena *a, const char *json, size_t len, struct oci_
 		      struct err *e) MUST_CHECK;
 int oci_resources_parse(struct arena *a, const char *json, size_t len, struct oci_resources *out,
 			struct err *e) MUST_CHECK;
+
+/* The table of a whole config.json, for json_lookup, json_print_type and tests. */
+const struct json_type *oci_config_type(void);
 
 #endif

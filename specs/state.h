@@ -17,13 +17,14 @@
 
 /* One directory that holds the container's processes in one hierarchy. */
 struct cgroup_dir {
-	const char *hierarchy; /* "" for cgroup2, else the v1 mount's directory name: "cpu,cpuacct" */
-	const char *path;      /* absolute directory in the runtime's mount namespace */
+	const char
+		*hierarchy; /* "" for cgroup2, else the v1 mount's directory name: "cpu,cpuacct" */
+	const char *path;   /* absolute directory in the runtime's mount namespace */
 };
 
 struct cgroup_record {
-	const char *layout;  /* none, v1, hybrid, v2 */
-	const char *manager; /* cgroupfs, systemd, disabled */
+	const char *layout;  /* none (also when read as absent), v1, hybrid, v2 */
+	const char *manager; /* cgroupfs, systemd, disabled (also when read as absent) */
 	const char *unit;    /* systemd: scope name, else NULL */
 	bool owned;          /* brig made the directories (false: they were there, not removed) */
 	const struct cgroup_dir *dirs;
@@ -51,10 +52,18 @@ struct brig_state {
 
 enum { STATE_MAX_BYTES = 8 << 20 };
 
+/*
+ * The file is trusted to be brig's own, not to be whole: a wrong type, a pid no process can
+ * have, a directory that is not absolute or goes up by ".." are errors with their path.  Every
+ * string of struct brig_state but unit and the resctrl ones must be set before it is printed,
+ * and is set after it was read.
+ */
+
 int state_parse(struct arena *a, const char *json, size_t len, struct brig_state *out,
 		struct err *e) MUST_CHECK;
 /* JSON text in the arena, one line. */
 char *state_print(struct arena *a, const struct brig_state *s, size_t *len);
+const struct json_type *state_type(void);
 
 /*
  * The OCI state (runtime.md, State), indented by two spaces as runc prints it, keys in runc's

@@ -14,7 +14,7 @@ enum { MAX_FDS = 16 };
 
 int unix_connect(const char *path, struct err *e)
 {
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	own_fd int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	own_fd int dir = -1;
 
@@ -39,9 +39,9 @@ int fd_send(int sock, const void *data, size_t len, const int *fds, size_t n_fds
 	union {
 		struct cmsghdr align;
 		char space[CMSG_SPACE(sizeof(int) * MAX_FDS)];
-	} control = { 0 };
-	struct iovec iov = { .iov_base = (void *)(size_t)data, .iov_len = len };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	} control = {0};
+	struct iovec iov = {.iov_base = (void *)(size_t)data, .iov_len = len};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t n;
 
 	if (n_fds > MAX_FDS)

@@ -21,7 +21,8 @@ int file_read_fd(struct arena *a, int fd, const char *name, size_t max, char **o
 		return err_set(e, errno, "stat %s", name);
 	if (S_ISDIR(st.st_mode))
 		return err_set(e, EISDIR, "read %s", name);
-	if (S_ISREG(st.st_mode) && st.st_size >= 0) {
+	/* Size 0: a kernel file, whose size nobody knows. */
+	if (S_ISREG(st.st_mode) && st.st_size > 0) {
 		if ((size_t)st.st_size > max)
 			return err_msg(e, EFBIG, "%s: larger than %zu bytes", name, max);
 		size = (size_t)st.st_size + 2;
@@ -127,7 +128,8 @@ int file_replace(int dirfd, const char *name, const void *data, size_t len, mode
 
 	if ((size_t)snprintf(tmp, sizeof(tmp), "%s.tmp", name) >= sizeof(tmp))
 		return err_set(e, ENAMETOOLONG, "write %s", name);
-	own_fd int fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+	own_fd int fd =
+		openat(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0)
 		return err_set(e, errno, "create %s", tmp);
 	int r = file_write_all(fd, data, len);

@@ -13,13 +13,18 @@
  * both start at root.
  */
 
-/* Opens path below root with flags (O_CLOEXEC added); INROOT_NO_SYMLINKS refuses any symlink. */
+/*
+ * Opens path below root with flags (O_CLOEXEC added); INROOT_NO_SYMLINKS refuses any symlink.
+ * e may be NULL for callers to whom absence is no error.
+ */
 enum { INROOT_NO_SYMLINKS = 1 };
 int inroot_open(int root, const char *path, int flags, int how, struct err *e) MUST_CHECK;
 
 /*
  * An O_PATH descriptor of the directory path, whose missing parts are made with mode 0755.
- * Symlinks on the way are followed inside root only; a missing target of a symlink is not made.
+ * Symlinks on the way are followed inside root only.  The missing target of a symlink is made,
+ * inside root (images have /etc/resolv.conf -> ../run/systemd/resolve/stub-resolv.conf), unless
+ * INROOT_NO_SYMLINKS is given.  Modes are cut by the umask.
  */
 int inroot_mkdirs(int root, const char *path, int how, struct err *e) MUST_CHECK;
 

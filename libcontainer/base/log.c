@@ -5,16 +5,17 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 static struct {
 	int fd;
 	enum log_format format;
 	enum log_level level;
-} sink = { -1, LOG_TEXT, LOG_LEVEL_INFO };
+} sink = {-1, LOG_TEXT, LOG_LEVEL_INFO};
 
-static const char *const level_names[] = { "error", "warning", "info", "debug" };
+static const char *const level_names[] = {"error", "warning", "info", "debug"};
 
 void log_setup(int fd, enum log_format format, enum log_level level)
 {
@@ -53,17 +54,6 @@ static void quote(char *out, size_t size, const char *s)
 	out[n] = '\0';
 }
 
-static void timestamp(char *out, size_t size)
-{
-	struct timespec ts;
-	struct tm tm;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	gmtime_r(&ts.tv_sec, &tm);
-	size_t n = strftime(out, size, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(out + n, size - n, "Z");
-}
-
 void log_line(enum log_level level, const char *fmt, ...)
 {
 	char msg[1024], quoted[2100], when[64], line[2400];
@@ -76,10 +66,10 @@ void log_line(enum log_level level, const char *fmt, ...)
 	vsnprintf(msg, sizeof(msg), fmt, ap);
 	va_end(ap);
 	quote(quoted, sizeof(quoted), msg);
-	timestamp(when, sizeof(when));
-	const char *form = sink.format == LOG_JSON ?
-				   "{\"level\":\"%s\",\"msg\":\"%s\",\"time\":\"%s\"}\n" :
-				   "level=%s msg=\"%s\"\n";
+	clock_rfc3339(when, sizeof(when), 0);
+	const char *form = sink.format == LOG_JSON
+				   ? "{\"level\":\"%s\",\"msg\":\"%s\",\"time\":\"%s\"}\n"
+				   : "level=%s msg=\"%s\"\n";
 	int n = sink.format == LOG_JSON ? 0 : snprintf(line, sizeof(line), "time=\"%s\" ", when);
 	/* One write: lines of several processes do not mix. */
 #pragma GCC diagnostic push

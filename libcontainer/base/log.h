@@ -21,10 +21,10 @@ void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(
 /* The descriptor of the sink, -1 without one: set-up code must not close it too early. */
 int log_fd(void);
 
-#define log_debug(...) \
-	do { \
-		if (log_wants(LOG_LEVEL_DEBUG)) \
-			log_line(LOG_LEVEL_DEBUG, __VA_ARGS__); \
+#define log_debug(...)                                                                             \
+	do {                                                                                       \
+		if (log_wants(LOG_LEVEL_DEBUG))                                                    \
+			log_line(LOG_LEVEL_DEBUG, __VA_ARGS__);                                    \
 	} while (0)
 #define log_warn(...)  log_line(LOG_LEVEL_WARN, __VA_ARGS__)
 #define log_error(...) log_line(LOG_LEVEL_ERROR, __VA_ARGS__)

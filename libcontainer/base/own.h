@@ -45,11 +45,11 @@ static inline int take_fd(int *fd)
 #define own_free __attribute__((cleanup(own_freep)))
 #define own_dir  __attribute__((cleanup(own_closedir)))
 #define own_file __attribute__((cleanup(own_fclose)))
-#define take_ptr(p) \
-	({ \
-		__typeof__(*(p)) taken_ = *(p); \
-		*(p) = NULL; \
-		taken_; \
+#define take_ptr(p)                                                                                \
+	({                                                                                         \
+		__typeof__(*(p)) taken_ = *(p);                                                    \
+		*(p) = NULL;                                                                       \
+		taken_;                                                                            \
 	})
 #define LEN(a) (sizeof(a) / sizeof(*(a)))
 

@@ -61,7 +61,7 @@ static int run_one(const char *table, const struct step *s, void *ctx, struct er
 int steps_run(const char *table, const struct step *steps, size_t n, void *ctx, struct err *e)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct timespec from = { 0 };
+		struct timespec from = {0};
 
 		if (!is_wanted(&steps[i], ctx))
 			continue;
@@ -72,7 +72,8 @@ int steps_run(const char *table, const struct step *steps, size_t n, void *ctx, 
 			continue;
 		}
 		log_debug("%s: %s: failed: %s", table, steps[i].name, e->msg);
-		err_wrap(e, "%s", steps[i].name);
+		if (steps[i].error == STEP_NAMED)
+			err_wrap(e, "%s", steps[i].name);
 		steps_undo(steps, i, ctx);
 		return -e->code;
 	}

@@ -13,11 +13,16 @@
  * - a run that fails has cleaned up its own part: undo serves completed steps only;
  * - names are unique in a table: the fault tests loop over them.
  */
+enum step_error {
+	STEP_NAMED, /* the step's name is put before its error */
+	STEP_PLAIN, /* its errors speak for themselves */
+};
 struct step {
 	const char *name;
 	bool (*wanted)(const void *ctx);
 	int (*run)(void *ctx, struct err *e);
 	void (*undo)(void *ctx);
+	enum step_error error;
 };
 
 /*
@@ -27,8 +32,8 @@ struct step {
  * BRIG_FAULT_STEP=TABLE/STEP and BRIG_FAULT_KIND=fail|kill-before|kill-after make a step fail
  * or its process die.
  */
-int steps_run(const char *table, const struct step *steps, size_t n, void *ctx, struct err *e)
-	MUST_CHECK;
+int steps_run(const char *table, const struct step *steps, size_t n, void *ctx,
+	      struct err *e) MUST_CHECK;
 /* Undoes all wanted steps of a list that had completed, newest first. */
 void steps_undo(const struct step *steps, size_t n, void *ctx);
 

@@ -23,7 +23,7 @@ static inline pid_t sys_clone3(struct clone_args *args)
 static inline int sys_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode,
 			      uint64_t resolve)
 {
-	struct open_how how = { .flags = flags | O_CLOEXEC, .mode = mode, .resolve = resolve };
+	struct open_how how = {.flags = flags | O_CLOEXEC, .mode = mode, .resolve = resolve};
 
 	return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
 }

@@ -50,7 +50,7 @@ int cgroup_plan_make(struct arena *a, const struct cgroup_host *host,
 		     struct err *e) MUST_CHECK;
 /* What create will make, for state.json, known before it is made. */
 struct cgroup_record cgroup_plan_record(const struct cgroup_plan *p);
-/* True when processes must be moved after the clone (v1 and hybrid, systemd manager). */
+/* True when the runtime must move processes after the clone (systemd makes the scope then). */
 bool cgroup_plan_needs_attach(const struct cgroup_plan *p);
 
 /* Open handle of the container's directories. */
@@ -67,10 +67,25 @@ void cgroup_close(struct cgroup *cg); /* closes descriptors; NULL allowed */
 /* Same record, with what is only known after creation. */
 struct cgroup_record cgroup_get_record(struct arena *a, const struct cgroup *cg);
 
-/* Directory descriptor for CLONE_INTO_CGROUP (v2), -1 where processes must be attached. */
+/*
+ * cgroup2 directory for CLONE_INTO_CGROUP (v2 and hybrid), owned by the handle; -1 where there
+ * is none: v1, systemd before its scope runs, a v2 cgroup that passes controllers on.
+ */
 int cgroup_spawn_fd(const struct cgroup *cg);
+/*
+ * The way into v1 directories: the child moves itself, which is ten times quicker than being
+ * moved (enter.c).  Opened by the runtime before the clone; entered by the single-threaded child.
+ */
+bool cgroup_enters(const struct cgroup *cg);
+int cgroup_enter_open(struct cgroup *cg, struct err *e) MUST_CHECK;
+int cgroup_enter(struct cgroup *cg, struct err *e) MUST_CHECK;
 /* Moves pid into every hierarchy (v1, hybrid, systemd scope). */
 int cgroup_attach(struct cgroup *cg, pid_t pid, struct err *e) MUST_CHECK;
+/*
+ * For exec: as cgroup_attach, but where the container has made sub-cgroups and given them
+ * controllers (v2, EBUSY), pid joins the sub-cgroup that the container's process of is in.
+ */
+int cgroup_attach_beside(struct cgroup *cg, pid_t of, pid_t pid, struct err *e) MUST_CHECK;
 /* exec --cgroup: a path below the container's cgroup, or ctrl[,ctrl]:path entries (v1).
  * subs: n entries as given on the command line.  *spawn_fd as cgroup_spawn_fd. */
 int cgroup_attach_sub(struct cgroup *cg, const char *const *subs, size_t n, pid_t pid,

@@ -19,8 +19,10 @@
  *           with the runtime's rights and in its mount namespace: before the clone when brig is
  *           privileged, else by the child inside its user namespace.  The child inherits the
  *           descriptors.
- *   build   in the child, in its new mount namespace: propagation of /, the root attached, every
- *           mount attached on a destination found by base/inroot, /dev, symlinks, console
+ *   build   in the child, in its new mount namespace, with a user namespace as its uid 0 (after
+ *           setuid(0): nobody else may make files on its file systems): propagation of /, the
+ *           root attached, every mount attached on a destination found by base/inroot, /dev,
+ *           symlinks; fs_console, if wanted, comes between build and enter
  *   enter   pivot_root(".", ".") (or MS_MOVE and chroot with no_pivot), old root detached
  *   seal    read-only root, masked and read-only paths: by descriptor below the new root
  */

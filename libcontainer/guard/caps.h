@@ -18,8 +18,8 @@ struct caps_plan {
  * out (config.md: SHOULD NOT fail).  c NULL: everything empty.  inheritable is taken only as far
  * as ambient needs it (CVE-2022-24769): otherwise the set is empty.
  */
-int caps_plan_make(const struct oci_capabilities *c, struct caps_plan *out, struct err *e)
-	MUST_CHECK;
+int caps_plan_make(const struct oci_capabilities *c, struct caps_plan *out,
+		   struct err *e) MUST_CHECK;
 /* Adds one capability word to bounding, permitted and effective (exec --cap). */
 int caps_plan_add(struct caps_plan *p, const char *name, struct err *e) MUST_CHECK;
 

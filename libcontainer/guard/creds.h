@@ -15,7 +15,8 @@ struct creds_plan {
 	size_t n_groups;
 	bool has_umask;
 	uint32_t umask;
-	bool keep_groups; /* run.oci.keep_original_groups, or setgroups is denied in the namespace */
+	bool keep_groups; /* run.oci.keep_original_groups, or setgroups is denied in the namespace
+			   */
 };
 
 /* (uid_t)-1 is refused; umask above 0777 is refused. */

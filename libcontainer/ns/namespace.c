@@ -15,15 +15,15 @@
 #endif
 
 static const struct word words[] = {
-	{ "mount",   CLONE_NEWNS     },
-	{ "pid",     CLONE_NEWPID    },
-	{ "network", CLONE_NEWNET    },
-	{ "uts",     CLONE_NEWUTS    },
-	{ "ipc",     CLONE_NEWIPC    },
-	{ "user",    CLONE_NEWUSER   },
-	{ "cgroup",  CLONE_NEWCGROUP },
-	{ "time",    CLONE_NEWTIME   },
-	{ NULL,      0		     },
+	{"mount",   CLONE_NEWNS    },
+        {"pid",     CLONE_NEWPID   },
+        {"network", CLONE_NEWNET   },
+	{"uts",     CLONE_NEWUTS   },
+        {"ipc",     CLONE_NEWIPC   },
+        {"user",    CLONE_NEWUSER  },
+	{"cgroup",  CLONE_NEWCGROUP},
+        {"time",    CLONE_NEWTIME  },
+        {NULL,      0              },
 };
 
 const char *ns_name(uint64_t flag)
@@ -35,7 +35,7 @@ const char *ns_name(uint64_t flag)
 
 int ns_plan_make(const struct oci_linux *l, struct ns_plan *out, struct err *e)
 {
-	*out = (struct ns_plan){ 0 };
+	*out = (struct ns_plan){0};
 	for (size_t i = 0; l && i < l->n_namespaces; i++) {
 		const struct oci_namespace *n = &l->namespaces[i];
 		const struct word *w = word_find(words, n->type);
@@ -55,7 +55,7 @@ int ns_plan_make(const struct oci_linux *l, struct ns_plan *out, struct err *e)
 				       "linux: namespaces[%zu]: path: %s is not absolute", i,
 				       n->path);
 		out->join |= w->value;
-		out->joins[out->n_joins++] = (struct ns_join){ w->value, n->path, -1 };
+		out->joins[out->n_joins++] = (struct ns_join){w->value, n->path, -1};
 	}
 	return 0;
 }

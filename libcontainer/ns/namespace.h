@@ -12,6 +12,9 @@
 /* linux.namespaces as clone flags. */
 enum { NS_TYPES = 8 };
 
+/* CLONE_NEWPID | CLONE_NEWTIME: setns changes only what later children get. */
+#define NS_FOR_CHILDREN UINT64_C(0x20000080)
+
 struct ns_join {
 	uint64_t flag; /* CLONE_NEW... */
 	const char *path;

@@ -19,7 +19,7 @@ struct attrs_plan;
 
 struct attrs_request {
 	const struct oci_process *process;
-	const struct oci_linux *linux_;      /* may be NULL: exec */
+	const struct oci_linux *linux_; /* may be NULL: exec */
 	bool own_ipc_ns, own_net_ns, own_uts_ns, own_user_ns, own_pid_ns, joins_net_ns;
 	bool rootless;
 };

@@ -19,14 +19,14 @@
 _Static_assert(sizeof(sigset_t) <= sizeof(((struct foreground *)0)->mask), "mask holds a set");
 
 /* Not forwarded: what the kernel sends about brig itself, and what a fault of brig would raise. */
-static const int kept[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS,
-			    SIGKILL, SIGSTOP, SIGTTIN, SIGTTOU };
+static const int kept[] = {SIGSEGV, SIGBUS,  SIGFPE,  SIGILL,  SIGABRT, SIGTRAP,
+			   SIGSYS,  SIGKILL, SIGSTOP, SIGTTIN, SIGTTOU};
 
 int foreground_begin(struct foreground *f, struct err *e)
 {
 	sigset_t set;
 
-	*f = (struct foreground){ .signals = -1, .tty = -1 };
+	*f = (struct foreground){.signals = -1, .tty = -1};
 	sigfillset(&set);
 	for (size_t i = 0; i < LEN(kept); i++)
 		sigdelset(&set, kept[i]);
@@ -184,7 +184,7 @@ static void to_container(struct input *in, int master)
 
 static void drain(int master)
 {
-	struct pollfd p = { .fd = master, .events = POLLIN };
+	struct pollfd p = {.fd = master, .events = POLLIN};
 
 	while (master >= 0 && poll(&p, 1, 0) > 0 && to_host(master))
 		;
@@ -194,19 +194,19 @@ int foreground_wait(struct foreground *f, pid_t pid, int pidfd, int master, int 
 		    struct err *e)
 {
 	enum { SIGNALS, EXIT, MASTER, STDIN, N };
-	struct input in = { .ended = master < 0 };
+	struct input in = {.ended = master < 0};
 	bool open = master >= 0;
 
 	if (open && fcntl(master, F_SETFL, O_NONBLOCK) < 0)
 		return err_set(e, errno, "console");
 	for (;;) {
 		struct pollfd p[N] = {
-			[SIGNALS] = { .fd = f->signals, .events = POLLIN },
-			[EXIT] = { .fd = pidfd, .events = POLLIN },
-			[MASTER] = { .fd = open ? master : -1,
-				     .events = (short)(POLLIN | (in.len ? POLLOUT : 0)) },
-			[STDIN] = { .fd = !in.ended && !in.len ? STDIN_FILENO : -1,
-				    .events = POLLIN },
+			[SIGNALS] = {.fd = f->signals,                               .events = POLLIN},
+			[EXIT] = {.fd = pidfd,                                    .events = POLLIN},
+			[MASTER] = {.fd = open ? master : -1,
+				     .events = (short)(POLLIN | (in.len ? POLLOUT : 0))              },
+			[STDIN] = {.fd = !in.ended && !in.len ? STDIN_FILENO : -1,
+				     .events = POLLIN                                                },
 		};
 
 		if (poll(p, N, -1) < 0 && errno != EINTR)

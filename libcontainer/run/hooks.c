@@ -33,7 +33,7 @@ static int state_file(const char *state, struct err *e)
 
 static __attribute__((noreturn)) void exec_hook(const struct oci_hook *h, int in, int out)
 {
-	const char *self[] = { h->path, NULL };
+	const char *self[] = {h->path, NULL};
 	const char *const *argv = h->n_args ? h->args : self;
 	const char *const *env = h->n_env ? h->env : default_env;
 	sigset_t none;
@@ -53,14 +53,14 @@ static __attribute__((noreturn)) void exec_hook(const struct oci_hook *h, int in
 /* 1: it has ended, 0: the time is over. */
 static int wait_until(int pidfd, const int64_t *timeout)
 {
-	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
 	struct timespec now, end;
 
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	if (timeout)
 		end.tv_sec += (time_t)*timeout;
 	for (;;) {
-		struct timespec left = { 0 };
+		struct timespec left = {0};
 
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		left.tv_sec = end.tv_sec - now.tv_sec;
@@ -106,9 +106,8 @@ static int run_hook(const struct oci_hook *h, const char *state, struct err *e)
 	own_fd int in = state_file(state, e);
 	own_fd int out = memfd_create("brig-hook-output", MFD_CLOEXEC);
 	own_fd int pidfd = -1;
-	struct clone_args args = { .flags = CLONE_PIDFD,
-				   .pidfd = (uint64_t)(uintptr_t)&pidfd,
-				   .exit_signal = SIGCHLD };
+	struct clone_args args = {
+		.flags = CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&pidfd, .exit_signal = SIGCHLD};
 	int status = 0;
 
 	if (in < 0)

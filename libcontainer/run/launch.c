@@ -49,7 +49,7 @@ static size_t code_size(void)
 	return ph.p_filesz;
 }
 
-int launch_prepare(struct err *e)
+int exec_image_prepare(struct err *e)
 {
 	own_fd int fd = new_memfd("brig-stub", e);
 
@@ -85,7 +85,7 @@ static int patch_headers(int fd, size_t total)
 
 int launch_exec(int stub, const struct launch *l, struct err *e)
 {
-	own_arena struct arena a = { 0 };
+	own_arena struct arena a = {0};
 	size_t path_len = strlen(l->path) + 1;
 	size_t insns_len = l->n_insns * sizeof(*l->insns);
 	size_t insns_at = (sizeof(struct stub_params) + path_len + 7) & ~(size_t)7;
@@ -146,7 +146,7 @@ static char **own_argv(struct arena *a, struct err *e)
 
 int launch_reexec_sealed(struct err *e)
 {
-	own_arena struct arena a = { 0 };
+	own_arena struct arena a = {0};
 	own_fd int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	struct stat st;
 

@@ -26,7 +26,7 @@ struct launch {
  * The runtime, before the clone: a memfd with the stub (MFD_EXEC since Linux 6.3, so that
  * vm.memfd_noexec=1 does not forbid it).
  */
-int launch_prepare(struct err *e) MUST_CHECK;
+int exec_image_prepare(struct err *e) MUST_CHECK;
 /* The child: completes and seals the image and executes it; returns on failure only. */
 int launch_exec(int stub, const struct launch *l, struct err *e) MUST_CHECK;
 

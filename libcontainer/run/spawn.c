@@ -20,9 +20,6 @@
 #define CLONE_NEWTIME 0x00000080
 #endif
 
-/* Namespaces that change only what later children get; the caller itself stays where it is. */
-#define FOR_CHILDREN (CLONE_NEWPID | CLONE_NEWTIME)
-
 bool spawn_needs_stage(uint64_t make, const struct ns_plan *join, bool privileged)
 {
 	if (join->join & (CLONE_NEWUSER | CLONE_NEWNS))
@@ -62,7 +59,8 @@ static int clone_child(const struct spawn *s, uint64_t flags, uint64_t extra, pi
 		       int *pidfd, struct err *e)
 {
 	struct clone_args args = {
-		.flags = (flags & ~(uint64_t)(CLONE_NEWTIME | CLONE_NEWCGROUP)) | extra | CLONE_PIDFD,
+		.flags = (flags & ~(uint64_t)(CLONE_NEWTIME | CLONE_NEWCGROUP)) | extra |
+			 CLONE_PIDFD,
 		.pidfd = (uint64_t)(uintptr_t)pidfd,
 		/* CLONE_PARENT: the child's exit signal is the stage's own (clone(2)). */
 		.exit_signal = extra & CLONE_PARENT ? 0 : SIGCHLD,
@@ -98,12 +96,12 @@ static int remember(struct way_back *back, uint64_t flag, struct err *e)
 		uint64_t flag;
 		const char *path;
 	} own[] = {
-		{ CLONE_NEWPID,	"/proc/self/ns/pid"    },
-		{ CLONE_NEWTIME,   "/proc/self/ns/time"	  },
-		{ CLONE_NEWNET,	"/proc/self/ns/net"    },
-		{ CLONE_NEWIPC,	"/proc/self/ns/ipc"    },
-		{ CLONE_NEWUTS,	"/proc/self/ns/uts"    },
-		{ CLONE_NEWCGROUP, "/proc/self/ns/cgroup" },
+		{CLONE_NEWPID,    "/proc/self/ns/pid"   },
+                {CLONE_NEWTIME,   "/proc/self/ns/time"  },
+		{CLONE_NEWNET,    "/proc/self/ns/net"   },
+                {CLONE_NEWIPC,    "/proc/self/ns/ipc"   },
+		{CLONE_NEWUTS,    "/proc/self/ns/uts"   },
+                {CLONE_NEWCGROUP, "/proc/self/ns/cgroup"},
 	};
 
 	for (size_t i = 0; i < LEN(own); i++) {
@@ -143,8 +141,8 @@ static int enter_for_child(const struct spawn *s, struct way_back *back, struct 
 		if (setns(j->fd, (int)j->flag) < 0)
 			return err_set(e, errno, "join %s namespace %s", ns_name(j->flag), j->path);
 	}
-	for (uint64_t flag = 1; flag <= FOR_CHILDREN; flag <<= 1) {
-		if (!(s->target_ns & FOR_CHILDREN & flag))
+	for (uint64_t flag = CLONE_NEWTIME; flag <= CLONE_NEWPID; flag <<= 1) {
+		if (!(s->target_ns & NS_FOR_CHILDREN & flag))
 			continue;
 		int r = remember(back, flag, e);
 		if (r < 0)
@@ -161,7 +159,7 @@ static int enter_for_child(const struct spawn *s, struct way_back *back, struct 
 
 static int spawn_direct(const struct spawn *s, pid_t *pid, int *pidfd, struct err *e)
 {
-	struct way_back back = { 0 };
+	struct way_back back = {0};
 	int r = enter_for_child(s, &back, e);
 
 	if (r == 0)
@@ -174,7 +172,7 @@ static int spawn_direct(const struct spawn *s, pid_t *pid, int *pidfd, struct er
 
 static int stage_join(const struct spawn *s, struct err *e)
 {
-	bool again[NS_TYPES] = { false };
+	bool again[NS_TYPES] = {false};
 	const struct ns_join *user = NULL;
 
 	/* What the host owns must be joined before its rights are given up, what belongs to the
@@ -227,7 +225,8 @@ static int stage(const struct spawn *s, struct err *e)
 	if (r == 0)
 		r = make_time_ns(s, e);
 	if (r == 0)
-		r = clone_child(s, s->make & ~(uint64_t)CLONE_NEWUSER, CLONE_PARENT, &pid, &pidfd, e);
+		r = clone_child(s, s->make & ~(uint64_t)CLONE_NEWUSER, CLONE_PARENT, &pid, &pidfd,
+				e);
 	return r < 0 ? r : sync_send_pid(s->sync, pid, e);
 }
 

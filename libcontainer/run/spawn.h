@@ -23,19 +23,19 @@
  * runtime's own child all the same.
  */
 struct spawn {
-	uint64_t make;             /* CLONE_NEW... of new namespaces; NEWCGROUP is the child's work:
-				      on birth it would be rooted at the runtime's own cgroup */
-	struct ns_plan *join;      /* opened; NULL: none */
-	int target;                /* exec: pidfd of the container's init, -1: none */
-	uint64_t target_ns;        /* exec: CLONE_NEW... to enter by setns(target) */
+	uint64_t make;        /* CLONE_NEW... of new namespaces; NEWCGROUP is the child's work:
+				 on birth it would be rooted at the runtime's own cgroup */
+	struct ns_plan *join; /* opened; NULL: none */
+	int target;           /* exec: pidfd of the container's init, -1: none */
+	uint64_t target_ns;   /* exec: CLONE_NEW... to enter by setns(target) */
 	bool staged;
-	int cgroup;                /* CLONE_INTO_CGROUP descriptor, -1: none */
+	int cgroup;                             /* CLONE_INTO_CGROUP descriptor, -1: none */
 	const struct oci_time_offsets *offsets; /* for NEWTIME in make; may be NULL */
-	int sync;                  /* child's end of the sync pair */
-	int sync_peer;             /* the runtime's end: closed in the child */
+	int sync;                               /* child's end of the sync pair */
+	int sync_peer;                          /* the runtime's end: closed in the child */
 	/* staged with NEWUSER in make: called in the runtime to map the stage */
 	int (*map)(void *ctx, pid_t stage, struct err *e);
-	int (*child)(void *ctx);   /* runs in the child; its value is the exit code */
+	int (*child)(void *ctx); /* runs in the child; its value is the exit code */
 	void *ctx;
 };
 

@@ -44,9 +44,9 @@ static int put(int fd, const struct sync_msg *m, size_t len, int passed, struct 
 	union {
 		struct cmsghdr align;
 		char space[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct iovec iov = { .iov_base = (void *)(size_t)m, .iov_len = len };
-	struct msghdr h = { .msg_iov = &iov, .msg_iovlen = 1 };
+	} control = {0};
+	struct iovec iov = {.iov_base = (void *)(size_t)m, .iov_len = len};
+	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t n;
 
 	if (passed >= 0) {
@@ -70,22 +70,22 @@ enum { SHORT = offsetof(struct sync_msg, text) };
 
 int sync_send(int fd, enum sync_type type, struct err *e)
 {
-	return put(fd, &(struct sync_msg){ .type = type }, SHORT, -1, e);
+	return put(fd, &(struct sync_msg){.type = type}, SHORT, -1, e);
 }
 
 int sync_send_pid(int fd, pid_t pid, struct err *e)
 {
-	return put(fd, &(struct sync_msg){ .type = SYNC_PID, .code = pid }, SHORT, -1, e);
+	return put(fd, &(struct sync_msg){.type = SYNC_PID, .code = pid}, SHORT, -1, e);
 }
 
 int sync_send_fd(int fd, enum sync_type type, int passed, struct err *e)
 {
-	return put(fd, &(struct sync_msg){ .type = type }, SHORT, passed, e);
+	return put(fd, &(struct sync_msg){.type = type}, SHORT, passed, e);
 }
 
 void sync_fail(int fd, const struct err *why)
 {
-	struct sync_msg m = { .type = SYNC_FAILED, .code = why->code };
+	struct sync_msg m = {.type = SYNC_FAILED, .code = why->code};
 	struct err ignored;
 
 	snprintf(m.text, sizeof(m.text), "%.*s", (int)sizeof(m.text) - 1, why->msg);
@@ -116,11 +116,11 @@ static void take_fds(struct msghdr *h, int *passed)
 static int get(int fd, struct sync_msg *m, int *passed, const char *what, struct err *e)
 {
 	char control[CMSG_SPACE(sizeof(int) * 4)];
-	struct iovec iov = { .iov_base = m, .iov_len = sizeof(*m) };
-	struct msghdr h = { .msg_iov = &iov,
-			    .msg_iovlen = 1,
-			    .msg_control = control,
-			    .msg_controllen = sizeof(control) };
+	struct iovec iov = {.iov_base = m, .iov_len = sizeof(*m)};
+	struct msghdr h = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control,
+			   .msg_controllen = sizeof(control)};
 	ssize_t n;
 
 	memset(m, 0, sizeof(*m));

@@ -52,7 +52,7 @@ enum sync_type {
 /* The first two members are all that the stub sends. */
 struct sync_msg {
 	uint32_t type;
-	int32_t code;  /* FAILED, EXEC_FAILED: errno; PID: the pid */
+	int32_t code;   /* FAILED, EXEC_FAILED: errno; PID: the pid */
 	char text[504]; /* FAILED: message */
 };
 

@@ -19,7 +19,8 @@ static long call3(long nr, long a, long b, long c)
 			 : "rcx", "r11", "memory");
 	return r;
 }
-__asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall stub_main\n\thlt\n");
+__asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall "
+	"stub_main\n\thlt\n");
 #elif defined(__aarch64__)
 static long call3(long nr, long a, long b, long c)
 {
@@ -38,7 +39,7 @@ __asm__(".globl _start\n_start:\n\tmov x29, xzr\n\tmov x0, sp\n\tb stub_main\n")
 
 static __attribute__((noreturn)) void leave(const struct stub_params *p, uint32_t type, long r)
 {
-	uint32_t msg[2] = { type, (uint32_t)-r };
+	uint32_t msg[2] = {type, (uint32_t)-r};
 
 	call3(__NR_write, p->sync_fd, (long)msg, sizeof(msg));
 	for (;;)

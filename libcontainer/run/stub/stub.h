@@ -18,11 +18,11 @@
  */
 struct stub_params {
 	uint32_t magic;
-	int32_t sync_fd;  /* gets CLOEXEC, then struct sync_msg's first 8 bytes on failure */
-	uint32_t seccomp; /* flags of seccomp(2) */
-	uint32_t n_insns; /* 0: no filter to load */
-	uint32_t path;    /* offset of the path from the start of this struct */
-	uint32_t insns;   /* offset of the filter */
+	int32_t sync_fd;      /* gets CLOEXEC, then struct sync_msg's first 8 bytes on failure */
+	uint32_t seccomp;     /* flags of seccomp(2) */
+	uint32_t n_insns;     /* 0: no filter to load */
+	uint32_t path;        /* offset of the path from the start of this struct */
+	uint32_t insns;       /* offset of the filter */
 	uint32_t exec_failed; /* SYNC_EXEC_FAILED */
 	uint32_t failed;      /* SYNC_FAILED */
 };

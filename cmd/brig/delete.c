@@ -1,0 +1,71 @@
+#include <errno.h>
+#include <regex.h>
+
+#include "cmd/brig/verbs.h"
+
+struct delete_opts {
+	bool force, regex;
+};
+
+#define AT(member) offsetof(struct delete_opts, member)
+
+static const struct opt options[] = {
+	{"force", "f",  OPT_FLAG, AT(force), NULL,
+	 "kill the container first; an unknown id is no error",                         NULL, NULL},
+	{"regex", NULL, OPT_FLAG, AT(regex), NULL,
+	 "the id is an extended regular expression: delete every container it matches", NULL, NULL},
+	{NULL,    NULL, OPT_FLAG, 0,         NULL, NULL,                                NULL, NULL},
+};
+
+/* Goes on after a failure; the first one is the error of the whole. */
+static int delete_matching(struct command *c, const regex_t *re, bool force, struct err *e)
+{
+	struct container_info *list;
+	struct err here;
+	size_t n;
+	int r = container_list(&c->host, c->arena, &list, &n, e), first = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (regexec(re, list[i].id, 0, NULL, 0) != 0)
+			continue;
+		if (container_delete(&c->host, list[i].id, force, &here) < 0 && first == 0)
+			first = err_msg(e, here.code, "%s: %s", list[i].id, here.msg);
+	}
+	return r < 0 ? r : first;
+}
+
+static int delete_regex(struct command *c, bool force, struct err *e)
+{
+	char why[128];
+	regex_t re;
+	int r = regcomp(&re, c->args[0], REG_EXTENDED | REG_NOSUB);
+
+	if (r != 0) {
+		regerror(r, &re, why, sizeof(why));
+		return err_msg(e, EINVAL, "invalid regular expression \"%s\": %s", c->args[0], why);
+	}
+	r = delete_matching(c, &re, force, e);
+	regfree(&re);
+	return r;
+}
+
+static int delete (struct command *c, struct err *e)
+{
+	const struct delete_opts *o = c->opts;
+
+	if (o->regex)
+		return delete_regex(c, o->force, e);
+	return container_delete(&c->host, c->args[0], o->force, e);
+}
+
+const struct verb verb_delete = {
+	.name = "delete",
+	.summary = "delete what a container holds on this host",
+	.usage = "<container-id>",
+	.options = options,
+	.options_size = sizeof(struct delete_opts),
+	.order = OPT_MIXED,
+	.min_args = 1,
+	.wants_id = true,
+	.run = delete,
+};

@@ -1,0 +1,18 @@
+#ifndef BRIG_CMD_LAUNCH_H
+#define BRIG_CMD_LAUNCH_H
+
+#include "cmd/brig/command.h"
+
+/* What create and run share. */
+struct launch_opts {
+	struct container_create_opts create;
+	const char *level;
+};
+
+extern const struct opt launch_options[];
+extern const char launch_text[];
+
+/* Takes the id from the arguments and makes the paths absolute. */
+int launch_prepare(struct command *c, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,12 @@
+#ifndef BRIG_BASE_CLOCK_H
+#define BRIG_BASE_CLOCK_H
+
+#include <stddef.h>
+
+/*
+ * The time in UTC as RFC 3339, with digits (0 to 9) of the fraction: 2026-11-22T00:57:41.0770Z.
+ * By arithmetic: gmtime_r would read the time zone files for nothing.
+ */
+void clock_rfc3339(char *text, size_t size, int digits);
+
+#endif

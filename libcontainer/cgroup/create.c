@@ -1,0 +1,315 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "base/str.h"
+#include "cgroup/devices.h"
+#include "cgroup/internal.h"
+#include "cgroup/settings.h"
+
+/* Making the directories of a plan, and handles on them. */
+
+static const struct word layout_words[] = {
+	{"none",   CGROUP_NONE  },
+        {"v1",     CGROUP_V1    },
+        {"hybrid", CGROUP_HYBRID},
+	{"v2",     CGROUP_V2    },
+        {NULL,     0            },
+};
+static const struct word manager_words[] = {
+	{"cgroupfs", CGROUP_CGROUPFS},
+	{"systemd",  CGROUP_SYSTEMD },
+	{"disabled", CGROUP_DISABLED},
+	{NULL,       0              },
+};
+
+/* What the kernel says to who may not make cgroups, or sees them read-only. */
+static bool is_permission(int code)
+{
+	return code == EACCES || code == EPERM || code == EROFS;
+}
+
+static struct cgroup *new_handle(struct arena *a, const struct cgroup_plan *p)
+{
+	struct cgroup *cg = arena_new(a, sizeof(*cg));
+
+	*cg = (struct cgroup){.a = a,
+			      .layout = p->layout,
+			      .manager = p->manager,
+			      .unit = p->unit,
+			      .owned = true,
+			      .rootless = p->rootless,
+			      .n_dirs = p->n_dirs,
+			      .plan = p};
+	cg->dirs = arena_array(a, p->n_dirs + 1, sizeof(*cg->dirs));
+	if (p->n_dirs)
+		memcpy(cg->dirs, p->dirs, p->n_dirs * sizeof(*cg->dirs));
+	return cg;
+}
+
+void cg_unmake_all(struct cgroup *cg)
+{
+	for (size_t i = 0; i < cg->n_dirs; i++)
+		if (cg->dirs[i].path)
+			cg_unmake(&cg->dirs[i]);
+}
+
+/*
+ * Moving a process needs write access to cgroup.procs of the nearest common ancestor too
+ * (cgroups(7), delegation): better known now than when clone3 fails.
+ */
+static bool may_enter(const struct cg_dir *d, const char *own_path)
+{
+	size_t root = strlen(d->mount), same = 0;
+	const char *rel = d->path + root;
+	char path[PATH_MAX];
+
+	for (size_t i = 0;; i++) {
+		bool end_a = rel[i] == '\0' || rel[i] == '/';
+		bool end_b = own_path[i] == '\0' || own_path[i] == '/';
+
+		if (end_a && end_b)
+			same = i;
+		if (rel[i] != own_path[i] || !rel[i])
+			break;
+	}
+	snprintf(path, sizeof(path), "%.*s/cgroup.procs", (int)(root + same), d->path);
+	return faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0;
+}
+
+static int make_v2(struct cgroup *cg, struct err *e)
+{
+	/* For statistics, where the kernel lets us: memory, pids, cpu and io of each container. */
+	static const uint32_t wanted =
+		CG_BIT(CG_CPU) | CG_BIT(CG_MEMORY) | CG_BIT(CG_PIDS) | CG_BIT(CG_IO);
+	const struct cgroup_plan *p = cg->plan;
+	struct cg_dir *d = &cg->dirs[0];
+
+	int r = cg_make(d, e);
+	if (r < 0)
+		return r;
+	r = cg_dirfd(d);
+	if (r < 0)
+		return err_set(e, -r, "open %s", d->path);
+	if (p->rootless && !may_enter(d, p->host->mounts[0].own_path))
+		return err_set(e, EACCES, "move a process to %s", d->path);
+	return cg_enable_controllers(d, p->needed, wanted, e);
+}
+
+static int make_v1(struct cgroup *cg, struct err *e)
+{
+	for (size_t i = 0; i < cg->n_dirs; i++) {
+		struct cg_dir *d = &cg->dirs[i];
+		int r = cg_make(d, e);
+
+		if (r >= 0 && d->ctrls & CG_BIT(CG_CPUSET))
+			r = cg_cpuset_inherit(d, e);
+		if (r >= 0)
+			continue;
+		if (!cg->rootless || cg->plan->path_given || !is_permission(e->code))
+			return r;
+		log_debug("no cgroup in %s: %s", d->mount, e->msg);
+		cg_unmake(d);
+		d->path = NULL;
+	}
+	return 0;
+}
+
+static int make_dirs(struct cgroup *cg, struct err *e)
+{
+	const struct cgroup_plan *p = cg->plan;
+	int r = cg->layout == CGROUP_V2 ? make_v2(cg, e) : make_v1(cg, e);
+
+	if (r >= 0)
+		return 0;
+	if (cg->layout == CGROUP_V2 && cg->rootless && is_permission(e->code)) {
+		if (!p->path_given && !p->limits) {
+			log_debug("no cgroup: %s", e->msg);
+			cg_unmake_all(cg);
+			cgroup_close(cg);
+			cg->dirs[0].path = NULL;
+			return 0;
+		}
+		err_wrap(e, "rootless needs no limits + no cgrouppath when no permission is "
+			    "granted for cgroups");
+	}
+	return err_wrap(e, "unable to apply cgroup configuration");
+}
+
+static int check_dirs(struct cgroup *cg, struct err *e)
+{
+	bool fresh = true;
+
+	for (size_t i = 0; i < cg->n_dirs; i++) {
+		struct cg_dir *d = &cg->dirs[i];
+
+		if (!d->path)
+			continue;
+		int r = cg_check_usable(cg, d, e);
+		if (r < 0)
+			return r;
+		/* A new directory right below the mount point cannot be frozen. */
+		fresh &= d->is_new && !strchr(d->path + strlen(d->mount) + 1, '/');
+	}
+	if (!fresh && cg_effectively_frozen(cg))
+		return err_msg(e, EBUSY, "container's cgroup unexpectedly frozen");
+	return 0;
+}
+
+static int set_up(struct cgroup *cg, struct err *e)
+{
+	const struct cgroup_plan *p = cg->plan;
+	struct cg_dir *u = cg_unified(cg);
+
+	int r = make_dirs(cg, e);
+	if (r >= 0)
+		r = check_dirs(cg, e);
+	if (r >= 0)
+		r = settings_apply(cg, p->settings, NULL, e);
+	if (r >= 0 && p->n_dev_rules && u && u->path && cg->layout == CGROUP_V2)
+		r = cg_devices_attach(cg_dirfd(u), p->dev_rules, p->n_dev_rules, !u->is_new, e);
+	if (r >= 0 && p->delegate && cg->layout == CGROUP_V2 && u && u->path)
+		r = cg_delegate(u, p->delegate_uid, e);
+	return r;
+}
+
+/* Nothing that brig has a directory in: the container runs where brig does. */
+static void drop_missing(struct cgroup *cg)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < cg->n_dirs; i++)
+		if (cg->dirs[i].path)
+			cg->dirs[n++] = cg->dirs[i];
+	cg->n_dirs = n;
+	if (!n) {
+		cg->layout = CGROUP_NONE;
+		cg->owned = false;
+	}
+}
+
+int cg_make_all(struct cgroup *cg, struct err *e)
+{
+	int r = set_up(cg, e);
+
+	if (r < 0) {
+		cg_unmake_all(cg);
+		return r;
+	}
+	drop_missing(cg);
+	return 0;
+}
+
+int cgroup_create(struct arena *a, const struct cgroup_plan *p, struct cgroup **out, struct err *e)
+{
+	struct cgroup *cg = new_handle(a, p);
+
+	if (p->manager == CGROUP_DISABLED || p->layout == CGROUP_NONE) {
+		cg->n_dirs = 0;
+		cg->layout = CGROUP_NONE;
+		cg->owned = false;
+	} else if (p->manager == CGROUP_CGROUPFS) {
+		int r = cg_make_all(cg, e);
+
+		if (r < 0) {
+			cgroup_close(cg);
+			return r;
+		}
+	} else {
+		cg->n_dirs = 0; /* where the unit's are is known when it runs */
+	}
+	*out = cg;
+	return 0;
+}
+
+void cgroup_close(struct cgroup *cg)
+{
+	for (size_t i = 0; cg && i < cg->n_dirs; i++) {
+		struct cg_dir *d = &cg->dirs[i];
+
+		own_close(&d->fd);
+		if (d->tasks > 0)
+			own_close(&d->tasks);
+		d->tasks = 0;
+	}
+}
+
+int cgroup_open(struct arena *a, const struct cgroup_record *r, struct cgroup **out, struct err *e)
+{
+	const struct word *layout = word_find(layout_words, r->layout ? r->layout : "none");
+	const struct word *manager = word_find(manager_words, r->manager ? r->manager : "cgroupfs");
+
+	if (!layout || !manager)
+		return err_msg(e, EINVAL, "unknown cgroup layout or manager in the state file");
+	struct cgroup *cg = arena_new(a, sizeof(*cg));
+	*cg = (struct cgroup){.a = a,
+			      .layout = (enum cgroup_layout)layout->value,
+			      .manager = (enum cgroup_manager)manager->value,
+			      .unit = arena_strdup(a, r->unit),
+			      .owned = r->owned};
+	cg->dirs = arena_array(a, r->n_dirs + 1, sizeof(*cg->dirs));
+	for (size_t i = 0; i < r->n_dirs; i++) {
+		struct cg_dir *d = &cg->dirs[cg->n_dirs];
+		const char *hierarchy = r->dirs[i].hierarchy ? r->dirs[i].hierarchy : "";
+
+		if (!r->dirs[i].path || r->dirs[i].path[0] != '/')
+			return err_msg(e, EINVAL, "bad cgroup path in the state file");
+		/* Below user@UID.service is what the user's own systemd manages. */
+		cg->rootless |= strstr(r->dirs[i].path, "/user@") != NULL;
+		if (access(r->dirs[i].path, F_OK) < 0 && (errno == ENOENT || errno == ENODEV))
+			continue;
+		*d = (struct cg_dir){.hierarchy = arena_strdup(a, hierarchy),
+				     .path = arena_strdup(a, r->dirs[i].path),
+				     .ctrls = cg_ctrls(hierarchy, ","),
+				     .fd = -1};
+		cg->n_dirs++;
+	}
+	*out = cg;
+	return 0;
+}
+
+static struct cgroup_record make_record(struct arena *a, enum cgroup_layout layout,
+					enum cgroup_manager manager, const char *unit,
+					const struct cg_dir *dirs, size_t n)
+{
+	struct cgroup_dir *list = arena_array(a, n + 1, sizeof(*list));
+
+	for (size_t i = 0; i < n; i++)
+		list[i] = (struct cgroup_dir){dirs[i].hierarchy, dirs[i].path};
+	return (struct cgroup_record){.layout = word_name(layout_words, layout),
+				      .manager = word_name(manager_words, manager),
+				      .unit = unit,
+				      .owned = layout != CGROUP_NONE,
+				      .dirs = list,
+				      .n_dirs = n};
+}
+
+struct cgroup_record cgroup_get_record(struct arena *a, const struct cgroup *cg)
+{
+	struct cgroup_record r =
+		make_record(a, cg->layout, cg->manager, cg->unit, cg->dirs, cg->n_dirs);
+
+	r.owned = cg->owned;
+	return r;
+}
+
+struct cgroup_record cgroup_plan_record(const struct cgroup_plan *p)
+{
+	bool none = p->manager == CGROUP_DISABLED || p->layout == CGROUP_NONE;
+	struct cgroup_record r = {
+		.layout = word_name(layout_words, none ? CGROUP_NONE : p->layout),
+		.manager = word_name(manager_words, p->manager),
+		.unit = p->unit,
+		.owned = !none,
+		.dirs = p->record_dirs,
+		.n_dirs = none || p->manager == CGROUP_SYSTEMD ? 0 : p->n_dirs,
+	};
+
+	return r;
+}

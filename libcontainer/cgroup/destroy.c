@@ -1,0 +1,103 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/own.h"
+#include "cgroup/internal.h"
+#include "cgroup/tree.h"
+
+enum { DESTROY_MS = 10000, MAX_NAP_MS = 100 };
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
+}
+
+/* 1 gone, 0 still there (busy), -errno. */
+static int try_rmdir(const struct cg_dir *d)
+{
+	if (rmdir(d->path) == 0 || errno == ENOENT || errno == ENODEV)
+		return 1;
+	return errno == EBUSY || errno == ENOTEMPTY ? 0 : -errno;
+}
+
+static bool all_gone(const struct cgroup *cg, const struct cg_dir **left, int *error)
+{
+	bool gone = true;
+
+	*error = 0;
+	for (size_t i = 0; i < cg->n_dirs; i++) {
+		const struct cg_dir *d = &cg->dirs[i];
+		int r = d->path ? try_rmdir(d) : 1;
+
+		if (r == 1)
+			continue;
+		gone = false;
+		*left = d;
+		if (r < 0)
+			*error = r;
+	}
+	return gone;
+}
+
+static void clear_one(const struct cg_dir *d)
+{
+	own_fd int fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (!d->hierarchy[0] || d->ctrls & CG_BIT(CG_FREEZER))
+		cg_thaw_tree(fd);
+	cg_tree_prune(fd);
+}
+
+/* Kills and removes until nothing is left; dying tasks keep a cgroup busy for a while. */
+static int insist(struct cgroup *cg, const struct cg_dir *left, struct err *e)
+{
+	int64_t until = now_ms() + DESTROY_MS;
+	int error;
+
+	for (long ms = 1;; ms = ms * 2 > MAX_NAP_MS ? MAX_NAP_MS : ms * 2) {
+		int r = cgroup_signal(cg, SIGKILL, e);
+
+		if (r < 0)
+			log_debug("kill what is left in %s: %s", left->path, e->msg);
+		for (size_t i = 0; i < cg->n_dirs; i++)
+			if (cg->dirs[i].path)
+				clear_one(&cg->dirs[i]);
+		if (all_gone(cg, &left, &error))
+			return 0;
+		if (error < 0)
+			return err_set(e, -error, "remove %s", left->path);
+		if (now_ms() > until)
+			return err_set(e, EBUSY, "remove %s", left->path);
+		struct timespec ts = {.tv_nsec = ms * 1000000};
+		(void)nanosleep(&ts, NULL); /* cut short: the loop looks again */
+	}
+}
+
+int cgroup_destroy(struct cgroup *cg, struct err *e)
+{
+	const struct cg_dir *left = NULL;
+	int error, r = 0;
+
+	if (!cg->owned)
+		return 0;
+	if (!all_gone(cg, &left, &error)) {
+		if (error < 0)
+			return err_set(e, -error, "remove %s", left->path);
+		r = insist(cg, left, e);
+	}
+	if (r >= 0 && cg->unit)
+		r = cg_systemd_stop(cg, e);
+	return r;
+}

@@ -1,0 +1,135 @@
+/* What changes a live container: kill, pause, resume, update. */
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "base/sys.h"
+#include "cgroup/cgroup.h"
+#include "container.h"
+#include "cpu/resctrl.h"
+#include "status.h"
+#include "store.h"
+
+/* A container found by its id; close with control_done. */
+struct control {
+	struct arena arena;
+	int dir;
+	struct brig_state state;
+	struct cgroup *cgroup;
+	enum status status;
+};
+
+static void control_done(struct control *c)
+{
+	cgroup_close(c->cgroup);
+	own_close(&c->dir);
+	arena_free(&c->arena);
+}
+
+static int control_open(struct control *c, const struct container_host *h, const char *id,
+			enum store_lock lock, struct err *e)
+{
+	*c = (struct control){.dir = store_open(h, id, lock, e)};
+	if (c->dir < 0)
+		return c->dir;
+	if (store_load(c->dir, &c->arena, &c->state, e) < 0 ||
+	    cgroup_open(&c->arena, &c->state.cgroup, &c->cgroup, e) < 0) {
+		control_done(c);
+		return -e->code;
+	}
+	c->status = status_of(c->dir, &c->state, c->cgroup);
+	return 0;
+}
+
+static int signal_init(const struct brig_state *s, int sig, struct err *e)
+{
+	own_fd int pidfd = sys_pidfd_open((pid_t)s->pid, 0);
+
+	/* Between the two looks the number cannot have changed hands: pidfd holds it. */
+	if (pidfd < 0 || process_start_time((pid_t)s->pid) != s->start_time)
+		return err_msg(e, ESRCH, "container not running");
+	if (sys_pidfd_send_signal(pidfd, sig) < 0)
+		return errno == ESRCH ? err_msg(e, ESRCH, "container not running")
+				      : err_set(e, errno, "signal %d", sig);
+	return 0;
+}
+
+static int send_signal(struct control *c, int sig, bool all, struct err *e)
+{
+	struct err ignored;
+
+	if (all)
+		return cgroup_signal(c->cgroup, sig, e);
+	if (c->status == STATUS_STOPPED || c->status == STATUS_CREATING)
+		return err_msg(e, ESRCH, "container not running");
+	int r = signal_init(&c->state, sig, e);
+	/* Without a pid namespace of its own the others would outlive the first process. */
+	if (r == 0 && sig == SIGKILL && !c->state.private_pid_ns)
+		r = cgroup_signal(c->cgroup, sig, e);
+	/* v1 keeps a frozen task from dying. */
+	if (r == 0 && sig == SIGKILL && c->status == STATUS_PAUSED)
+		(void)!cgroup_freeze(c->cgroup, false, &ignored);
+	return r;
+}
+
+int container_kill(const struct container_host *h, const char *id, int sig, bool all, struct err *e)
+{
+	struct control c;
+	int r = control_open(&c, h, id, STORE_UNLOCKED, e);
+
+	if (r < 0)
+		return r;
+	r = send_signal(&c, sig, all, e);
+	control_done(&c);
+	return r;
+}
+
+int container_pause(const struct container_host *h, const char *id, struct err *e)
+{
+	struct control c;
+	int r = control_open(&c, h, id, STORE_LOCKED, e);
+
+	if (r < 0)
+		return r;
+	if (c.status != STATUS_RUNNING && c.status != STATUS_CREATED)
+		r = err_msg(e, EINVAL, "container not running or created: %s",
+			    status_name(c.status));
+	else
+		r = cgroup_freeze(c.cgroup, true, e);
+	control_done(&c);
+	return r;
+}
+
+int container_resume(const struct container_host *h, const char *id, struct err *e)
+{
+	struct control c;
+	int r = control_open(&c, h, id, STORE_LOCKED, e);
+
+	if (r < 0)
+		return r;
+	if (c.status != STATUS_PAUSED)
+		r = err_msg(e, EINVAL, "container not paused");
+	else
+		r = cgroup_freeze(c.cgroup, false, e);
+	control_done(&c);
+	return r;
+}
+
+int container_update(const struct container_host *h, const char *id, const struct oci_resources *r,
+		     const struct oci_intel_rdt *rdt, struct arena *a, struct err *e)
+{
+	struct control c;
+	int ret = control_open(&c, h, id, STORE_LOCKED, e);
+
+	if (ret < 0)
+		return ret;
+	if (c.status == STATUS_STOPPED || c.status == STATUS_CREATING)
+		ret = err_msg(e, ESRCH, "container not running");
+	if (ret == 0)
+		ret = cgroup_update(a, c.cgroup, r, e);
+	if (ret == 0 && rdt)
+		ret = resctrl_update(a, id, rdt, e);
+	control_done(&c);
+	return ret;
+}

@@ -1,0 +1,642 @@
+/*
+ * create and run: the runtime's side.  Two tables are read side by side: parent_steps here, the
+ * child's in init.c; what they say to each other is drawn in run/sync.h.
+ *
+ * Crash safety: state.json with the cgroup's directories is on disk before they are made, so
+ * that a delete --force finds everything whatever step brig was killed at; the child dies with
+ * the runtime until it is ready, and then waits for CREATED, which comes only after its pid is on
+ * disk.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fdpass.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "base/step.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "container.h"
+#include "delete.h"
+#include "init.h"
+#include "net/netdev.h"
+#include "plan.h"
+#include "process.h"
+#include "run/foreground.h"
+#include "run/hooks.h"
+#include "run/launch.h"
+#include "run/pidfile.h"
+#include "run/spawn.h"
+#include "run/sync.h"
+#include "status.h"
+#include "store.h"
+
+struct create {
+	const struct container_host *host;
+	const struct container_create_opts *opts;
+	struct arena *arena;
+	struct plan plan;
+	struct brig_state state;
+	int dir;            /* state directory, locked */
+	int console_socket; /* connected */
+	int listen;         /* start socket */
+	int stub;
+	int sync; /* our end */
+	struct cgroup *cgroup;
+	struct fs *fs;
+	pid_t pid;
+	int pidfd;
+	int master; /* foreground terminal */
+	struct foreground foreground;
+	bool in_foreground;
+};
+
+/* --- predicates --------------------------------------------------------------------------- */
+
+static const struct plan *plan_of(const void *ctx)
+{
+	return &((const struct create *)ctx)->plan;
+}
+static bool has_console_socket(const void *ctx)
+{
+	return plan_of(ctx)->console_socket;
+}
+static bool waits_for_start(const void *ctx)
+{
+	return !plan_of(ctx)->run;
+}
+static bool opens_sources(const void *ctx)
+{
+	return fs_plan_opened_by_runtime(plan_of(ctx)->fs);
+}
+static bool joins_namespaces(const void *ctx)
+{
+	return plan_of(ctx)->ns.n_joins;
+}
+static bool maps_child(const void *ctx)
+{
+	return plan_of(ctx)->has_idmap && !plan_of(ctx)->staged;
+}
+static bool attaches(const void *ctx)
+{
+	return plan_of(ctx)->cgroup_attach;
+}
+static bool has_resctrl(const void *ctx)
+{
+	return plan_of(ctx)->resctrl.group;
+}
+static bool moves_devices(const void *ctx)
+{
+	const struct oci_linux *l = plan_of(ctx)->config.linux_;
+
+	return l && l->n_net_devices;
+}
+static bool wants_placed(const void *ctx)
+{
+	return init_wants_placed(plan_of(ctx));
+}
+static bool wants_console_fd(const void *ctx)
+{
+	return init_wants_console_fd(plan_of(ctx));
+}
+static bool wants_runtime_hooks(const void *ctx)
+{
+	return init_wants_runtime_hooks(plan_of(ctx));
+}
+static bool has_listener(const void *ctx)
+{
+	return plan_of(ctx)->seccomp.notify;
+}
+static bool wants_pid_file(const void *ctx)
+{
+	return ((const struct create *)ctx)->opts->pid_file;
+}
+static bool wants_pidfd_socket(const void *ctx)
+{
+	return ((const struct create *)ctx)->opts->pidfd_socket;
+}
+
+/* --- before the clone --------------------------------------------------------------------- */
+
+static int claim_id(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+
+	c->dir = store_create(c->host, c->opts->id, e);
+	return c->dir < 0 ? c->dir : 0;
+}
+
+static void release_id(void *ctx)
+{
+	struct create *c = ctx;
+	struct err e;
+
+	if (store_remove(c->host, c->opts->id, &e) < 0)
+		log_warn("%s", e.msg);
+	own_close(&c->dir);
+}
+
+static int connect_console(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+
+	c->console_socket = unix_connect(c->plan.console_socket, e);
+	return c->console_socket < 0 ? err_wrap(e, "console socket") : 0;
+}
+
+static int listen_for_start(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	own_fd int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	/* By descriptor: the state root may have a longer name than sun_path takes. */
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d/" STORE_START, c->dir);
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, 1) < 0)
+		return err_set(e, errno, "start socket");
+	c->listen = take_fd(&fd);
+	return 0;
+}
+
+static int save_first_state(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+	const struct plan *p = &c->plan;
+	char created[64];
+
+	clock_rfc3339(created, sizeof(created), 9);
+	c->state = (struct brig_state){
+		.v = 1,
+		.oci_version = p->config.oci_version,
+		.id = p->id,
+		.status = "creating",
+		.bundle = p->bundle,
+		.rootfs = fs_plan_rootfs(p->fs),
+		.created = arena_strdup(c->arena, created),
+		.owner = geteuid(),
+		.level = "custom",
+		.private_pid_ns = p->ns.make & CLONE_NEWPID,
+		.cgroup = p->cgroup_record,
+		.resctrl_group = p->resctrl.own ? p->resctrl.group : NULL,
+		.resctrl_monitor = p->resctrl.monitor,
+		.annotations = p->config.annotations,
+		.n_annotations = p->config.n_annotations,
+	};
+	if (file_replace(c->dir, STORE_CONFIG, p->config_text, p->config_len, 0600, e) < 0)
+		return -e->code;
+	if (p->seccomp.insns && seccomp_save(&p->seccomp, c->dir, STORE_SECCOMP, e) < 0)
+		return -e->code;
+	return store_save(c->dir, &c->state, e);
+}
+
+static void drop_cgroup(void *ctx)
+{
+	struct create *c = ctx;
+	struct err e;
+
+	if (cgroup_destroy(c->cgroup, &e) < 0)
+		log_warn("%s", e.msg);
+	cgroup_close(c->cgroup);
+	c->cgroup = NULL;
+}
+
+static int make_cgroup(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+
+	int r = cgroup_create(c->arena, c->plan.cgroup, &c->cgroup, e);
+
+	if (r < 0)
+		return r;
+	r = cgroup_enter_open(c->cgroup, e);
+	if (r < 0)
+		drop_cgroup(c);
+	return r;
+}
+
+static int open_sources(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+
+	return fs_open(c->arena, c->plan.fs, &c->fs, e);
+}
+
+static void close_sources(void *ctx)
+{
+	struct create *c = ctx;
+
+	fs_close(c->fs);
+	c->fs = NULL;
+}
+
+static int open_namespaces(void *ctx, struct err *e)
+{
+	return ns_open(&((struct create *)ctx)->plan.ns, e);
+}
+
+static void close_namespaces(void *ctx)
+{
+	ns_close(&((struct create *)ctx)->plan.ns);
+}
+
+static int prepare_stub(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+
+	c->stub = exec_image_prepare(e);
+	return c->stub < 0 ? c->stub : 0;
+}
+
+static int map_stage(void *ctx, pid_t stage, struct err *e)
+{
+	const struct plan *p = ((const struct init *)ctx)->plan;
+
+	return idmap_write(&p->idmap, stage, p->privileged, e);
+}
+
+static int clone_child(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+	int fds[2];
+
+	if (sync_pair(fds, e) < 0)
+		return -e->code;
+	c->sync = fds[0];
+	struct init in = {
+		.plan = &c->plan,
+		.arena = c->arena,
+		.fs = c->fs,
+		.cgroup = c->cgroup,
+		.sync = fds[1],
+		.listen = c->listen,
+		.stub = c->stub,
+		.console_socket = c->console_socket,
+		.foreground = c->in_foreground ? &c->foreground : NULL,
+	};
+	struct spawn s = {
+		.make = c->plan.ns.make,
+		.join = &c->plan.ns,
+		.target = -1,
+		.staged = c->plan.staged,
+		.cgroup = c->plan.cgroup_attach ? -1 : cgroup_spawn_fd(c->cgroup),
+		.offsets = c->plan.config.linux_ ? c->plan.config.linux_->time_offsets : NULL,
+		.sync = fds[1],
+		.sync_peer = fds[0],
+		.map = map_stage,
+		.child = init_main,
+		.ctx = &in,
+	};
+	int r = spawn(&s, &c->pid, &c->pidfd, e);
+
+	(void)close(fds[1]);
+	own_close(&c->listen);
+	own_close(&c->console_socket);
+	return r;
+}
+
+static void kill_child(void *ctx)
+{
+	struct create *c = ctx;
+
+	(void)sys_pidfd_send_signal(c->pidfd, SIGKILL);
+	while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	own_close(&c->pidfd);
+}
+
+/* --- beside the child --------------------------------------------------------------------- */
+
+static int write_maps(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+
+	return idmap_write(&c->plan.idmap, c->pid, c->plan.privileged, e);
+}
+
+static int attach(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+	int r = cgroup_attach(c->cgroup, c->pid, e);
+
+	if (r == 0)
+		c->state.cgroup = cgroup_get_record(c->arena, c->cgroup);
+	return r;
+}
+
+static int apply_resctrl(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+
+	return resctrl_apply(&c->plan.resctrl, c->pid, e);
+}
+
+static void drop_resctrl(void *ctx)
+{
+	struct create *c = ctx;
+	struct err e;
+
+	if (resctrl_remove(c->state.resctrl_group, c->state.resctrl_monitor, &e) < 0)
+		log_warn("%s", e.msg);
+}
+
+static int move_devices(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+	const struct oci_linux *l = c->plan.config.linux_;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)c->pid);
+	own_fd int ns = open(path, O_RDONLY | O_CLOEXEC);
+	if (ns < 0)
+		return err_set(e, errno, "open %s", path);
+	return netdev_move(c->arena, l->net_devices, l->n_net_devices, ns, e);
+}
+
+static int tell_placed(void *ctx, struct err *e)
+{
+	return sync_send(((struct create *)ctx)->sync, SYNC_PLACED, e);
+}
+
+/* run writes it while the child is still busy; create when the child is ready. */
+static int save_state(struct create *c, const char *status, struct err *e)
+{
+	c->state.status = status;
+	c->state.pid = c->pid;
+	c->state.start_time = process_start_time(c->pid);
+	return store_save(c->dir, &c->state, e);
+}
+
+static int save_running(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+
+	return c->plan.run ? save_state(c, "running", e) : 0;
+}
+
+static int save_created(void *ctx, struct err *e)
+{
+	return save_state(ctx, "created", e);
+}
+
+static int write_pid_file(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+
+	return pidfile_write(c->opts->pid_file, c->pid, e);
+}
+
+static int send_pidfd(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+
+	return pidfd_send(c->opts->pidfd_socket, c->pidfd, e);
+}
+
+static int await_console(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+	int r = sync_expect_fd(c->sync, SYNC_CONSOLE, &c->master, e);
+
+	if (r < 0)
+		return r;
+	return foreground_console(&c->foreground, c->master,
+				  c->plan.process.spec->console_size != NULL, e);
+}
+
+static int runtime_hooks(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+	const struct oci_hooks *h = c->plan.config.hooks;
+	int r = sync_expect(c->sync, SYNC_MOUNTED, e);
+
+	if (r < 0)
+		return r;
+	c->state.pid = c->pid;
+	/* The status the conformance suite wants; runtime.md counts hooks after step 2. */
+	const char *state = container_hook_state(c->arena, &c->state, "created");
+	r = hooks_run("prestart", h->prestart, h->n_prestart, state, e);
+	if (r == 0)
+		r = hooks_run("createRuntime", h->create_runtime, h->n_create_runtime, state, e);
+	return r < 0 ? r : sync_send(c->sync, SYNC_HOOKS_DONE, e);
+}
+
+static int serve_listener(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+	own_fd int listener = -1;
+	int r = sync_expect_fd(c->sync, SYNC_LISTENER, &listener, e);
+
+	if (r < 0)
+		return r;
+	c->state.pid = c->pid;
+	r = seccomp_send_listener(c->arena, &c->plan.seccomp, listener, c->pid,
+				  container_hook_state(c->arena, &c->state, "creating"), e);
+	return r < 0 ? r : sync_send(c->sync, SYNC_LISTENER_DONE, e);
+}
+
+static int await_ready(void *ctx, struct err *e)
+{
+	return sync_expect(((struct create *)ctx)->sync, SYNC_READY, e);
+}
+
+static int tell_created(void *ctx, struct err *e)
+{
+	return sync_send(((struct create *)ctx)->sync, SYNC_CREATED, e);
+}
+
+static const struct step steps[] = {
+	{"claim id",         NULL,                claim_id,         release_id,       STEP_PLAIN},
+	{"console socket",   has_console_socket,  connect_console,  NULL,             STEP_PLAIN},
+	{"start socket",     waits_for_start,     listen_for_start, NULL,             STEP_NAMED},
+	{"first state",      NULL,                save_first_state, NULL,             STEP_NAMED},
+	{"cgroup",           NULL,                make_cgroup,      drop_cgroup,      STEP_NAMED},
+	{"open sources",     opens_sources,       open_sources,     close_sources,    STEP_PLAIN},
+	{"open namespaces",  joins_namespaces,    open_namespaces,  close_namespaces, STEP_PLAIN},
+	{"prepare stub",     NULL,                prepare_stub,     NULL,             STEP_NAMED},
+	{"clone",            NULL,                clone_child,      kill_child,       STEP_PLAIN},
+	{"id maps",          maps_child,          write_maps,       NULL,             STEP_NAMED},
+	{"attach to cgroup", attaches,            attach,           NULL,             STEP_NAMED},
+	{"resctrl",          has_resctrl,         apply_resctrl,    drop_resctrl,     STEP_NAMED},
+	{"network devices",  moves_devices,       move_devices,     NULL,             STEP_NAMED},
+	{"tell placed",      wants_placed,        tell_placed,      NULL,             STEP_NAMED},
+	{"save running",     NULL,                save_running,     NULL,             STEP_NAMED},
+	{"pid file",         wants_pid_file,      write_pid_file,   NULL,             STEP_PLAIN},
+	{"pidfd socket",     wants_pidfd_socket,  send_pidfd,       NULL,             STEP_PLAIN},
+	{"await console",    wants_console_fd,    await_console,    NULL,             STEP_PLAIN},
+	{"runtime hooks",    wants_runtime_hooks, runtime_hooks,    NULL,             STEP_PLAIN},
+	{"listener",         has_listener,        serve_listener,   NULL,             STEP_PLAIN},
+	{"await ready",      NULL,                await_ready,      NULL,             STEP_PLAIN},
+	{"save created",     waits_for_start,     save_created,     NULL,             STEP_NAMED},
+	{"tell created",     waits_for_start,     tell_created,     NULL,             STEP_NAMED},
+};
+
+/* --- verbs -------------------------------------------------------------------------------- */
+
+/* What the caller left open is looked at and closed before anything else is opened. */
+static int create_init(struct create *c, const struct container_host *h,
+		       const struct container_create_opts *o, struct arena *a, struct err *e)
+{
+	*c = (struct create){
+		.host = h,
+		.opts = o,
+		.arena = a,
+		.dir = -1,
+		.console_socket = -1,
+		.listen = -1,
+		.stub = -1,
+		.sync = -1,
+		.pid = -1,
+		.pidfd = -1,
+		.master = -1,
+		.foreground = {.signals = -1, .tty = -1},
+	};
+	int r = process_check_preserved(o->preserve_fds, e);
+	if (r == 0)
+		process_close_all_but(o->preserve_fds, (int[]){log_fd()}, 1);
+	return r;
+}
+
+static void create_done(struct create *c)
+{
+	cgroup_close(c->cgroup);
+	if (c->fs)
+		fs_close(c->fs);
+	ns_close(&c->plan.ns);
+	own_close(&c->dir);
+	own_close(&c->console_socket);
+	own_close(&c->listen);
+	own_close(&c->stub);
+	own_close(&c->sync);
+	own_close(&c->pidfd);
+	own_close(&c->master);
+}
+
+/* The steps of both verbs up to READY (run) or CREATED (create). */
+static int make_container(struct create *c, bool run, struct err *e)
+{
+	struct plan_request req = {.host = c->host, .opts = c->opts, .run = run};
+	int r = store_check_id(c->opts->id, e);
+
+	if (r < 0)
+		return r;
+	r = plan_make(c->arena, &req, &c->plan, e);
+	if (r == 0 && c->plan.sealed_self)
+		r = launch_reexec_sealed(e);
+	if (r < 0)
+		return r;
+	r = steps_run(run ? "run" : "create", steps, LEN(steps), c, e);
+	if (r < 0 && c->plan.config.hooks && c->plan.config.hooks->n_poststop && c->pid > 0) {
+		/* runtime.md, Lifecycle: after a failed hook it goes on with 12 and 13. */
+		c->state.pid = 0;
+		hooks_run_all("poststop", c->plan.config.hooks->poststop,
+			      c->plan.config.hooks->n_poststop,
+			      container_hook_state(c->arena, &c->state, "stopped"));
+	}
+	return r;
+}
+
+int container_create(const struct container_host *h, const struct container_create_opts *o,
+		     struct err *e)
+{
+	own_arena struct arena a = {0};
+	struct create c;
+
+	int r = create_init(&c, h, o, &a, e);
+	if (r == 0)
+		r = make_container(&c, false, e);
+	create_done(&c);
+	return r;
+}
+
+static int exit_code(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* After READY: until the workload runs, then poststart hooks. */
+static int see_it_start(struct create *c, struct err *e)
+{
+	const struct oci_hooks *h = c->plan.config.hooks;
+	int r = sync_expect_exec(c->sync, c->plan.process.args[0], e);
+
+	if (r < 0 || !h || !h->n_poststart)
+		return r;
+	return hooks_run("poststart", h->poststart, h->n_poststart,
+			 container_hook_state(c->arena, &c->state, "running"), e);
+}
+
+static int destroy(struct create *c, struct err *e)
+{
+	kill_child(c);
+	return container_destroy(c->host, c->dir, &c->state, e);
+}
+
+static int wait_for_end(struct create *c, int *code, struct err *e)
+{
+	int status = 0;
+
+	/* Others may work on it while it runs. */
+	own_close(&c->dir);
+	int r = foreground_wait(&c->foreground, c->pid, c->pidfd, c->master, &status, e);
+	foreground_end(&c->foreground);
+	if (r < 0)
+		return r;
+	*code = exit_code(status);
+	if (c->opts->keep)
+		return 0;
+	struct err gone;
+	c->dir = store_open(c->host, c->opts->id, STORE_LOCKED, &gone);
+	if (c->dir < 0) /* somebody deleted it meanwhile */
+		return 0;
+	c->state.pid = 0;
+	return container_destroy(c->host, c->dir, &c->state, e);
+}
+
+static int run_container(struct create *c, int *code, struct err *e)
+{
+	struct err ignored;
+	int r = make_container(c, true, e);
+
+	if (r < 0)
+		return r;
+	r = see_it_start(c, e);
+	if (r < 0) {
+		(void)!destroy(c, &ignored);
+		return r;
+	}
+	return c->in_foreground ? wait_for_end(c, code, e) : 0;
+}
+
+int container_run(const struct container_host *h, const struct container_create_opts *o, int *code,
+		  struct err *e)
+{
+	own_arena struct arena a = {0};
+	struct create c;
+	int r = create_init(&c, h, o, &a, e);
+
+	c.in_foreground = !o->detach;
+	*code = 0;
+	/* Orphans of a container without its own pid namespace come to us and are reaped. */
+	if (c.in_foreground && !o->no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		return err_set(e, errno, "become a subreaper");
+	if (r == 0 && c.in_foreground)
+		r = foreground_begin(&c.foreground, e);
+	if (r == 0)
+		r = run_container(&c, code, e);
+	foreground_end(&c.foreground);
+	create_done(&c);
+	return r;
+}

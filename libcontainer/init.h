@@ -1,0 +1,33 @@
+#ifndef BRIG_INIT_H
+#define BRIG_INIT_H
+
+#include "base/arena.h"
+#include "fs/fs.h"
+#include "plan.h"
+#include "run/foreground.h"
+
+/*
+ * The container's first process from its birth to the execve of the workload: the child's side
+ * of create.c's step table.
+ */
+struct init {
+	const struct plan *plan;
+	struct arena *arena;
+	struct cgroup *cgroup; /* the child enters it by itself where it can */
+	struct fs *fs; /* opened by the runtime, or NULL: opened here */
+	int sync;      /* our end of the pair */
+	int listen;    /* start socket; -1: run, which does not wait */
+	int stub;
+	int console_socket;                  /* connected; -1: none */
+	const struct foreground *foreground; /* whose signal mask to undo; NULL: none */
+};
+
+/* Both tables ask these. */
+bool init_wants_placed(const struct plan *p);
+bool init_wants_runtime_hooks(const struct plan *p);
+bool init_wants_console_fd(const struct plan *p); /* sent to the runtime, not to a socket */
+
+/* spawn's child function; ctx is a struct init.  Returns the exit code when it failed. */
+int init_main(void *ctx);
+
+#endif

@@ -1,0 +1,38 @@
+#ifndef BRIG_JOIN_H
+#define BRIG_JOIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "guard/seccomp.h"
+#include "plan.h"
+#include "run/foreground.h"
+
+/*
+ * One more process in a running container: the child's side of exec.  It is born in the
+ * container's pid namespace (and cgroup), not dumpable before anything in there can look at it
+ * (CVE-2016-9962), and enters the rest by setns on the pidfd of the container's init.
+ */
+struct join {
+	const struct plan_process *process;
+	const struct seccomp_program *seccomp;
+	struct arena *arena;
+	const char *id;
+	struct cgroup *cgroup; /* entered by the child itself; NULL: the runtime's work */
+	bool seccomp_early, sealed_self, new_keyring;
+	bool await_placed; /* the runtime moves it or writes its pid first */
+	bool entered;      /* staged: the stage has done the setns */
+	bool in_userns;
+	int target;  /* pidfd of init */
+	uint64_t ns; /* CLONE_NEW... to enter */
+	int sync, stub;
+	int console_socket; /* connected; -1: the terminal goes to the runtime */
+	const char *console_socket_path;
+	const struct foreground *foreground; /* NULL: none */
+};
+
+/* spawn's child function; ctx is a struct join. */
+int join_main(void *ctx);
+
+#endif

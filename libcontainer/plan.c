@@ -1,0 +1,331 @@
+#include "plan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "run/spawn.h"
+
+bool plan_is_privileged(void)
+{
+	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct d[2] = {0};
+
+	return syscall(SYS_capget, &h, d) == 0 && d[0].effective & 1U << CAP_SYS_ADMIN;
+}
+
+/* uid 0 in a user namespace that does not map the host's root is rootless too. */
+static bool is_rootless(const struct container_host *h)
+{
+	char map[256];
+
+	if (h->rootless != ROOTLESS_AUTO)
+		return h->rootless == ROOTLESS_TRUE;
+	if (geteuid() != 0)
+		return true;
+	if (file_peek(AT_FDCWD, "/proc/self/uid_map", map, sizeof(map)) < 0)
+		return false;
+	const char *p = map;
+	uint64_t want[] = {0, 0, 4294967295};
+	for (size_t i = 0; i < 3; i++) {
+		char *end;
+
+		if (strtoull(p, &end, 10) != want[i] || end == p)
+			return true;
+		p = end;
+	}
+	return false;
+}
+
+/* --- reading ------------------------------------------------------------------------------ */
+
+static int read_config(struct arena *a, const struct container_create_opts *o, struct plan *p,
+		       struct err *e)
+{
+	const char *path =
+		o->config_path ? o->config_path : arena_printf(a, "%s/config.json", o->bundle);
+	char *text;
+
+	if (file_read(a, AT_FDCWD, path, OCI_MAX_BYTES, &text, &p->config_len, e) < 0) {
+		if (e->code == ENOENT && !o->config_path)
+			return err_msg(e, ENOENT,
+				       "JSON specification file config.json not found in %s",
+				       o->bundle);
+		return -e->code;
+	}
+	p->config_text = text;
+	if (oci_config_parse(a, text, p->config_len, &p->config, e) < 0)
+		return err_wrap(e, "config.json");
+	if (!p->config.root)
+		return err_msg(e, EINVAL, "config.json: root: missing");
+	if (!p->config.process)
+		return err_msg(e, EINVAL, "config.json: process: missing");
+	return 0;
+}
+
+/* --- namespaces --------------------------------------------------------------------------- */
+
+/* A user namespace without mappings: everything that is mapped here when brig may map it, else
+ * the caller's own id as root. */
+static void default_idmap(struct arena *a, struct plan *p)
+{
+	struct oci_id_mapping *m = arena_array(a, 2, sizeof(*m));
+
+	m[0] = (struct oci_id_mapping){0, p->privileged ? 0 : geteuid(),
+				       p->privileged ? 4294967295U : 1};
+	m[1] = (struct oci_id_mapping){0, p->privileged ? 0 : getegid(),
+				       p->privileged ? 4294967295U : 1};
+	p->idmap = (struct idmap){.uids = &m[0], .gids = &m[1], .n_uids = 1, .n_gids = 1};
+}
+
+static int plan_namespaces(struct arena *a, struct plan *p, struct err *e)
+{
+	const struct oci_linux *l = p->config.linux_;
+
+	if (ns_plan_make(l, &p->ns, e) < 0)
+		return -e->code;
+	p->has_idmap = p->ns.make & CLONE_NEWUSER;
+	if (l && (l->n_uid_mappings || l->n_gid_mappings)) {
+		if (!((p->ns.make | p->ns.join) & CLONE_NEWUSER))
+			return err_msg(e, EINVAL,
+				       "linux: uidMappings and gidMappings need a user namespace");
+		p->idmap = (struct idmap){l->uid_mappings, l->gid_mappings, l->n_uid_mappings,
+					  l->n_gid_mappings};
+	} else if (p->has_idmap) {
+		default_idmap(a, p);
+	}
+	if (p->has_idmap && idmap_check(&p->idmap, e) < 0)
+		return err_wrap(e, "linux");
+	if (!(p->ns.make & CLONE_NEWUSER) && !p->privileged && !(p->ns.join & CLONE_NEWUSER))
+		return err_msg(
+			e, EPERM,
+			"rootless container requires a user namespace (brig spec --rootless)");
+	if (!((p->ns.make | p->ns.join) & CLONE_NEWNS))
+		return err_msg(e, EINVAL, "linux: namespaces: a mount namespace is required");
+	if (l && l->time_offsets && !(p->ns.make & 0x80 /* CLONE_NEWTIME */))
+		return err_msg(e, EINVAL, "linux: timeOffsets: a new time namespace is required");
+	if (l && l->n_net_devices && !((p->ns.make | p->ns.join) & CLONE_NEWNET))
+		return err_msg(e, EINVAL, "linux: netDevices: a network namespace is required");
+	if ((p->config.hostname || p->config.domainname) &&
+	    !((p->ns.make | p->ns.join) & CLONE_NEWUTS))
+		return err_msg(e, EINVAL, "%s: a uts namespace is required",
+			       p->config.hostname ? "hostname" : "domainname");
+	p->staged = spawn_needs_stage(p->ns.make, &p->ns, p->privileged);
+	return 0;
+}
+
+/* --- the process -------------------------------------------------------------------------- */
+
+/* runc: LISTEN_FDS of the caller are preserved and announced, as if systemd had passed them. */
+static const char *const *process_env(struct arena *a, const struct oci_process *spec,
+				      unsigned int *preserve)
+{
+	const char *listen = getenv("LISTEN_FDS");
+	uint32_t n;
+
+	if (!listen || !str_u32(listen, &n) || n == 0 || n > 1024)
+		return spec->env ? spec->env : arena_new(a, sizeof(char *));
+	const char **env = arena_array(a, spec->n_env + 3, sizeof(char *));
+	if (spec->n_env)
+		memcpy(env, spec->env, spec->n_env * sizeof(char *));
+	env[spec->n_env] = arena_printf(a, "LISTEN_FDS=%u", n);
+	env[spec->n_env + 1] = "LISTEN_PID=1";
+	*preserve += n;
+	return env;
+}
+
+int plan_process_make(struct arena *a, const struct plan_process_request *req,
+		      struct plan_process *out, struct err *e)
+{
+	const struct oci_process *s = req->spec;
+	uint64_t ns = req->ns ? req->ns->make | req->ns->join : 0;
+	struct attrs_request attrs = {
+		.process = s,
+		.linux_ = req->linux_,
+		.own_ipc_ns = ns & CLONE_NEWIPC,
+		.own_net_ns = ns & CLONE_NEWNET,
+		.own_uts_ns = ns & CLONE_NEWUTS,
+		.own_user_ns = req->has_userns,
+		.own_pid_ns = ns & CLONE_NEWPID,
+		.joins_net_ns = req->ns && req->ns->join & CLONE_NEWNET,
+		.rootless = req->rootless,
+	};
+
+	if (s->n_args == 0)
+		return err_msg(e, EINVAL, "args: empty");
+	*out = (struct plan_process){
+		.spec = s,
+		.args = s->args,
+		.cwd = s->cwd,
+		.terminal = s->terminal,
+		.no_new_privs = s->no_new_privileges,
+		.apparmor =
+			s->apparmor_profile && *s->apparmor_profile ? s->apparmor_profile : NULL,
+		.selinux = s->selinux_label && *s->selinux_label ? s->selinux_label : NULL,
+		.preserve_fds = req->preserve_fds,
+	};
+	out->env = process_env(a, s, &out->preserve_fds);
+	if (caps_plan_make(s->capabilities, &out->caps, e) < 0)
+		return err_wrap(e, "capabilities");
+	if (creds_plan_make(a, &s->user, &out->creds, e) < 0)
+		return err_wrap(e, "user");
+	return attrs_plan_make(a, &attrs, &out->attrs, e);
+}
+
+static int plan_process(struct arena *a, const struct plan_request *req, struct plan *p,
+			struct err *e)
+{
+	const struct container_create_opts *o = req->opts;
+	struct plan_process_request r = {
+		.spec = p->config.process,
+		.linux_ = p->config.linux_,
+		.ns = &p->ns,
+		.has_userns = (p->ns.make | p->ns.join) & CLONE_NEWUSER,
+		.rootless = p->rootless,
+		.preserve_fds = o->preserve_fds,
+	};
+	bool detached = !req->run || o->detach;
+
+	if (plan_process_make(a, &r, &p->process, e) < 0)
+		return err_wrap(e, "process");
+	uint32_t ignored;
+	if (p->has_idmap && !idmap_uid_to_host(&p->idmap, p->process.creds.uid, &ignored))
+		return err_msg(e, EINVAL, "process: user: uid: %u is not mapped",
+			       p->process.creds.uid);
+	if (p->has_idmap && !idmap_gid_to_host(&p->idmap, p->process.creds.gid, &ignored))
+		return err_msg(e, EINVAL, "process: user: gid: %u is not mapped",
+			       p->process.creds.gid);
+	if (p->process.terminal && detached && !o->console_socket)
+		return err_msg(
+			e, EINVAL,
+			"cannot allocate tty if runc will detach without setting console socket");
+	if (o->console_socket && !(p->process.terminal && detached))
+		return err_msg(e, EINVAL,
+			       "cannot use console socket if runc will not detach or allocate tty");
+	return 0;
+}
+
+/* --- seccomp ------------------------------------------------------------------------------ */
+
+static bool allows_execveat(const struct seccomp_program *s)
+{
+	return !s->insns || seccomp_allows(s, SYS_execveat);
+}
+
+static int plan_seccomp(struct arena *a, struct plan *p, struct err *e)
+{
+	const struct oci_linux *l = p->config.linux_;
+
+	if (!l || !l->seccomp)
+		return 0;
+	if (seccomp_compile(a, l->seccomp, &p->seccomp, e) < 0)
+		return err_wrap(e, "linux: seccomp");
+	p->seccomp_early = p->seccomp.insns && (!p->process.no_new_privs || p->seccomp.notify);
+	return 0;
+}
+
+/* --- all ---------------------------------------------------------------------------------- */
+
+static int plan_cgroup(struct arena *a, const struct plan_request *req, struct plan *p,
+		       struct err *e)
+{
+	static const enum cgroup_manager managers[] = {
+		[MANAGER_CGROUPFS] = CGROUP_CGROUPFS,
+		[MANAGER_SYSTEMD] = CGROUP_SYSTEMD,
+		[MANAGER_DISABLED] = CGROUP_DISABLED,
+	};
+	struct cgroup_request r = {
+		.id = p->id,
+		.manager = managers[req->host->manager],
+		.rootless = p->rootless,
+		.own_namespace = p->ns.make & CLONE_NEWCGROUP,
+		.linux_ = p->config.linux_,
+	};
+
+	for (size_t i = 0; r.own_namespace && i < p->config.n_mounts; i++) {
+		const struct oci_mount *m = &p->config.mounts[i];
+		bool rw = str_eq(m->destination, "/sys/fs/cgroup") &&
+			  str_starts(m->type ? m->type : "", "cgroup");
+
+		for (size_t j = 0; rw && j < m->n_options; j++)
+			rw = !str_eq(m->options[j], "ro") && !str_eq(m->options[j], "rro");
+		if (rw && p->has_idmap)
+			r.delegate =
+				idmap_uid_to_host(&p->idmap, p->process.creds.uid, &r.delegate_uid);
+	}
+	if (cgroup_host_probe(a, &p->cgroup_host, e) < 0)
+		return -e->code;
+	if (cgroup_plan_make(a, &p->cgroup_host, &r, &p->cgroup, e) < 0)
+		return -e->code;
+	p->cgroup_record = cgroup_plan_record(p->cgroup);
+	p->cgroup_attach = cgroup_plan_needs_attach(p->cgroup);
+	return 0;
+}
+
+static int plan_fs(struct arena *a, struct plan *p, struct err *e)
+{
+	struct cgroup_view *views = NULL;
+	struct fs_request r = {
+		.config = &p->config,
+		.bundle = p->bundle,
+		.no_pivot = p->no_pivot,
+		.rootless = !p->privileged,
+		.has_userns = (p->ns.make | p->ns.join) & CLONE_NEWUSER,
+		.own_cgroup_ns = (p->ns.make | p->ns.join) & CLONE_NEWCGROUP,
+		.own_mount_ns = p->ns.make & CLONE_NEWNS,
+		.own_net_ns = p->ns.make & CLONE_NEWNET,
+		.joins_net_ns = p->ns.join & CLONE_NEWNET,
+		.idmap = p->has_idmap ? &p->idmap : NULL,
+		.cgroup_layout = cgroup_plan_layout(p->cgroup),
+	};
+
+	r.n_cgroup_views = cgroup_plan_views(a, p->cgroup, &views);
+	r.cgroup_views = views;
+	return fs_plan_make(a, &r, &p->fs, e);
+}
+
+/*
+ * Processes of a joined pid namespace see the container's first process before it has executed
+ * the stub.  Without a user namespace one of them may have CAP_SYS_PTRACE over it.
+ */
+static bool is_seen_by_others(const struct plan *p)
+{
+	return p->ns.join & CLONE_NEWPID && !((p->ns.make | p->ns.join) & CLONE_NEWUSER);
+}
+
+int plan_make(struct arena *a, const struct plan_request *req, struct plan *p, struct err *e)
+{
+	const struct container_create_opts *o = req->opts;
+
+	*p = (struct plan){
+		.id = o->id,
+		.bundle = o->bundle,
+		.privileged = plan_is_privileged(),
+		.run = req->run,
+		.no_pivot = o->no_pivot,
+		.new_keyring = !o->no_new_keyring,
+		.console_socket = o->console_socket,
+	};
+	p->rootless = is_rootless(req->host);
+	if (read_config(a, o, p, e) < 0)
+		return -e->code;
+	const struct oci_linux *l = p->config.linux_;
+	if (plan_namespaces(a, p, e) < 0 || plan_process(a, req, p, e) < 0 ||
+	    plan_seccomp(a, p, e) < 0 || plan_cgroup(a, req, p, e) < 0 ||
+	    resctrl_plan_make(a, p->id, l ? l->intel_rdt : NULL, &p->resctrl, e) < 0 ||
+	    plan_fs(a, p, e) < 0)
+		return -e->code;
+	p->sealed_self =
+		is_seen_by_others(p) || (p->seccomp_early && !allows_execveat(&p->seccomp));
+	p->need_procfs =
+		attrs_need_procfs(p->process.attrs) || p->process.apparmor || p->process.selinux;
+	return 0;
+}

@@ -1,0 +1,98 @@
+#ifndef BRIG_PLAN_H
+#define BRIG_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "cgroup/cgroup.h"
+#include "container.h"
+#include "cpu/resctrl.h"
+#include "fs/fs.h"
+#include "guard/caps.h"
+#include "guard/creds.h"
+#include "guard/seccomp.h"
+#include "ns/idmap.h"
+#include "ns/namespace.h"
+#include "run/attrs.h"
+#include "specs/runtime.h"
+
+/*
+ * Every decision about one process in a container, made before anything on the host is touched
+ * and never changed afterwards.  All user errors are found while it is made.
+ */
+
+/* The process: the container's own (create, run) or one more (exec). */
+struct plan_process {
+	const struct oci_process *spec;
+	const char *const *args;
+	const char *const *env; /* NULL-terminated; HOME is added inside if it is missing */
+	const char *cwd;
+	bool terminal, no_new_privs;
+	struct caps_plan caps;
+	struct creds_plan creds;
+	const struct attrs_plan *attrs;
+	const char *apparmor, *selinux; /* NULL: none */
+	unsigned int preserve_fds;      /* 3 .. 2+n stay open */
+};
+
+struct plan {
+	const char *id, *bundle;
+	bool privileged; /* brig has CAP_SYS_ADMIN in its user namespace */
+	bool rootless; /* not the host's root: what it may not do is no error where runc's is not */
+
+	const char *config_text; /* as read, for the state directory */
+	size_t config_len;
+	struct oci_config config;
+
+	struct ns_plan ns;
+	bool staged;    /* run/spawn.h */
+	bool has_idmap; /* a new user namespace, whose maps brig writes */
+	struct idmap idmap;
+
+	struct cgroup_host cgroup_host;
+	const struct cgroup_plan *cgroup;
+	struct cgroup_record cgroup_record;
+	bool cgroup_attach; /* processes are moved after the clone */
+
+	struct resctrl_plan resctrl;
+	const struct fs_plan *fs;
+	struct plan_process process;
+	struct seccomp_program seccomp;
+	bool seccomp_early; /* before the capability drop: without no_new_privs it needs them, and
+			       with notifications the listener must be handed over first */
+	bool sealed_self;   /* launch_reexec_sealed: the stub cannot protect the binary */
+	bool need_procfs;   /* something is written to /proc by the child */
+	bool run;           /* no wait for start */
+	bool no_pivot, new_keyring;
+	const char *console_socket;
+};
+
+struct plan_request {
+	const struct container_host *host;
+	const struct container_create_opts *opts;
+	bool run;
+};
+int plan_make(struct arena *a, const struct plan_request *req, struct plan *out,
+	      struct err *e) MUST_CHECK;
+
+/*
+ * The part of a plan that is about one process; linux_ is NULL for exec (no sysctls and the
+ * like a second time).  Shared by create and exec.
+ */
+struct plan_process_request {
+	const struct oci_process *spec;
+	const struct oci_linux *linux_;
+	const struct ns_plan *ns;
+	bool has_userns, rootless;
+	unsigned int preserve_fds;
+};
+int plan_process_make(struct arena *a, const struct plan_process_request *req,
+		      struct plan_process *out, struct err *e) MUST_CHECK;
+
+/* Whether brig itself may mount and clone namespaces here. */
+bool plan_is_privileged(void);
+
+#endif

@@ -1,0 +1,309 @@
+#include "process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/inroot.h"
+#include "base/own.h"
+#include "base/str.h"
+#include "base/sys.h"
+#include "guard/lsm.h"
+#include "run/launch.h"
+#include "run/sync.h"
+
+enum { PASSWD_MAX = 1 << 20 };
+
+void process_reset_signals(void)
+{
+	for (int sig = 1; sig < NSIG; sig++)
+		if (sig != SIGKILL && sig != SIGSTOP)
+			(void)signal(sig, SIG_DFL);
+}
+
+int process_stdio(struct process *p, struct err *e)
+{
+	if (p->slave < 0)
+		return 0;
+	if (ioctl(p->slave, TIOCSCTTY, 0) < 0)
+		return err_set(e, errno, "controlling terminal");
+	for (int fd = 0; fd <= 2; fd++)
+		if (dup2(p->slave, fd) < 0)
+			return err_set(e, errno, "terminal on descriptor %d", fd);
+	if (p->slave > 2)
+		(void)close(p->slave);
+	p->slave = -1;
+	return 0;
+}
+
+int process_labels(struct process *p, struct err *e)
+{
+	if (p->plan->apparmor) {
+		int r = lsm_apparmor_exec(p->proc, p->plan->apparmor, e);
+
+		if (r < 0)
+			return r;
+	}
+	return p->plan->selinux ? lsm_selinux_exec(p->proc, p->plan->selinux, e) : 0;
+}
+
+/* A working directory that "getcwd" cannot name is outside of the root (CVE-2024-21626). */
+static int check_cwd(const char *cwd, struct err *e)
+{
+	char buf[PATH_MAX];
+
+	if (syscall(SYS_getcwd, buf, sizeof(buf)) < 0) {
+		if (errno == ENAMETOOLONG || errno == ERANGE)
+			return 0;
+		return err_set(e, errno, "cwd %s", cwd);
+	}
+	if (buf[0] != '/')
+		return err_msg(e, EPERM, "cwd %s: outside of the container's root", cwd);
+	return 0;
+}
+
+int process_cwd(struct process *p, struct err *e)
+{
+	const char *cwd = p->plan->cwd;
+	own_fd int dir = inroot_open(p->root, cwd, O_PATH | O_DIRECTORY, 0, e);
+
+	if (dir < 0)
+		return err_wrap(e, "cwd");
+	if (fchdir(dir) < 0)
+		return err_set(e, errno, "chdir to cwd (\"%s\") set in config.json failed", cwd);
+	return check_cwd(cwd, e);
+}
+
+int process_privileged(struct process *p, struct err *e)
+{
+	int r = attrs_apply_privileged(p->plan->attrs, e);
+
+	if (r < 0)
+		return r;
+	/* With rights first; a network file system may refuse them what it allows the user. */
+	r = process_cwd(p, e);
+	p->cwd_later = r == -EACCES;
+	if (r < 0 && !p->cwd_later)
+		return r;
+	r = caps_drop_bounding(&p->plan->caps, e);
+	if (r < 0)
+		return r;
+	if (p->plan->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_set(e, errno, "no_new_privs");
+	return 0;
+}
+
+int process_filter_early(struct process *p, struct err *e)
+{
+	own_fd int listener = -1;
+
+	if (!p->seccomp->insns || !p->seccomp_early)
+		return 0;
+	int r = seccomp_install(p->seccomp, &listener, e);
+	if (r < 0 || listener < 0)
+		return r;
+	r = sync_send_fd(p->sync, SYNC_LISTENER, listener, e);
+	return r < 0 ? r : sync_expect(p->sync, SYNC_LISTENER_DONE, e);
+}
+
+int process_user(struct process *p, struct err *e)
+{
+	int r = creds_apply(&p->plan->creds, e);
+
+	if (r == 0)
+		r = caps_apply(&p->plan->caps, e);
+	if (r == 0 && p->cwd_later)
+		r = process_cwd(p, e);
+	return r;
+}
+
+/* --- the program -------------------------------------------------------------------------- */
+
+/* 0, or -errno: why execve would not take this file. */
+static int can_execute(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (access(path, X_OK) < 0)
+		return errno == ENOSYS ? 0 : -errno;
+	return 0;
+}
+
+static int search_path(struct process *p, const char *name, struct err *e)
+{
+	const char *dirs = env_get(p->env, "PATH");
+
+	if (!dirs)
+		dirs = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	for (;;) {
+		size_t n = strcspn(dirs, ":");
+		const char *path = n ? arena_printf(p->arena, "%.*s/%s", (int)n, dirs, name)
+				     : arena_printf(p->arena, "./%s", name);
+
+		if (can_execute(path) == 0) {
+			p->path = path;
+			return 0;
+		}
+		if (!dirs[n])
+			break;
+		dirs += n + 1;
+	}
+	return err_msg(e, ENOENT, "exec: \"%s\": executable file not found in $PATH", name);
+}
+
+/* The home directory of uid in the text of /etc/passwd: name:x:uid:gid:gecos:home:shell. */
+static const char *home_in(struct arena *a, const char *text, uint32_t uid)
+{
+	while (*text) {
+		const char *field[7];
+		size_t len[7], n = 0;
+		const char *s = text;
+
+		for (; n < 7; n++) {
+			field[n] = s;
+			len[n] = strcspn(s, ":\n");
+			s += len[n];
+			if (*s != ':') {
+				n++;
+				break;
+			}
+			s++;
+		}
+		uint32_t id;
+		if (n >= 6 && str_u32(arena_strndup(a, field[2], len[2]), &id) && id == uid)
+			return arena_strndup(a, field[5], len[5]);
+		text += strcspn(text, "\n");
+		text += *text == '\n';
+	}
+	return NULL;
+}
+
+/* As the container's user and with a bound: the file is the image's (CVE-2016-3697 and kin). */
+static const char *home_of(struct arena *a, uint32_t uid)
+{
+	own_fd int fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+	const char *home = NULL;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		size_t size = st.st_size < PASSWD_MAX ? (size_t)st.st_size : PASSWD_MAX;
+		char *text = arena_new(a, size + 1);
+		ssize_t n = read(fd, text, size);
+
+		text[n > 0 ? n : 0] = '\0';
+		home = home_in(a, text, uid);
+	}
+	return home && *home ? home : "/";
+}
+
+static const char *const *env_with_home(struct process *p)
+{
+	const char *const *env = p->plan->env;
+	const char *home = env_get(env, "HOME");
+	size_t n = 0;
+
+	if (home && *home)
+		return env;
+	while (env[n])
+		n++;
+	const char **out = arena_array(p->arena, n + 2, sizeof(char *));
+	size_t m = 0;
+	for (size_t i = 0; i < n; i++)
+		if (!str_starts(env[i], "HOME="))
+			out[m++] = env[i];
+	out[m] = arena_printf(p->arena, "HOME=%s", home_of(p->arena, p->plan->creds.uid));
+	return out;
+}
+
+int process_find(struct process *p, struct err *e)
+{
+	const char *name = p->plan->args[0];
+
+	p->env = env_with_home(p);
+	if (!strchr(name, '/')) {
+		if (!*name)
+			return err_msg(e, ENOENT, "exec: \"\": executable file not found in $PATH");
+		return search_path(p, name, e);
+	}
+	int r = can_execute(name);
+	if (r == -ENOENT || r == -ENOTDIR)
+		return err_set(e, -r, "exec: \"%s\": stat %s", name, name);
+	if (r < 0)
+		return err_set(e, -r, "exec: \"%s\"", name);
+	p->path = name;
+	return 0;
+}
+
+/* --- the end ------------------------------------------------------------------------------ */
+
+int process_exec(struct process *p, int sync, struct err *e)
+{
+	bool late = p->seccomp->insns && !p->seccomp_early;
+	struct launch l = {
+		.path = p->path,
+		.argv = (char *const *)(uintptr_t)p->plan->args,
+		.envp = (char *const *)(uintptr_t)p->env,
+		.sync_fd = sync,
+		.insns = late ? p->seccomp->insns : NULL,
+		.n_insns = late ? p->seccomp->n_insns : 0,
+		.seccomp_flags = p->seccomp->flags,
+	};
+
+	/* Everything that is not for the workload goes with the next execve. */
+	if (close_range(3 + p->plan->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+		return err_set(e, errno, "close_range");
+	if (!p->skip_stub)
+		return launch_exec(p->stub, &l, e);
+	if (late) {
+		int none;
+		int r = seccomp_install(p->seccomp, &none, e);
+
+		if (r < 0)
+			return r;
+	}
+	(void)execve(l.path, l.argv, l.envp);
+	return err_set(e, errno, "exec %s", l.path);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+void process_close_all_but(unsigned int preserved, int *keep, size_t n)
+{
+	unsigned int from = 3 + preserved;
+
+	qsort(keep, n, sizeof(*keep), by_number);
+	for (size_t i = 0; i < n; i++) {
+		if (keep[i] < 0 || (unsigned int)keep[i] < from)
+			continue;
+		if ((unsigned int)keep[i] > from)
+			(void)close_range(from, (unsigned int)keep[i] - 1, 0);
+		from = (unsigned int)keep[i] + 1;
+	}
+	(void)close_range(from, ~0U, 0);
+}
+
+int process_check_preserved(unsigned int n, struct err *e)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		int flags = fcntl((int)(3 + i), F_GETFD);
+
+		/* What survived our own execve has no CLOEXEC; what brig opened has. */
+		if (flags < 0 || flags & FD_CLOEXEC)
+			return err_msg(e, EBADF, "preserve-fds: descriptor %u is not open", 3 + i);
+	}
+	return 0;
+}

@@ -1,0 +1,52 @@
+#ifndef BRIG_PROCESS_H
+#define BRIG_PROCESS_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "guard/seccomp.h"
+#include "plan.h"
+
+/*
+ * The last part of becoming a container's process, the same for its first one (create, run) and
+ * for one more (exec): called in the order of the functions below, in the container's
+ * namespaces, with its root as "/".
+ */
+struct process {
+	struct arena *arena;
+	const struct plan_process *plan;
+	const struct seccomp_program *seccomp;
+	bool seccomp_early;
+	bool skip_stub;         /* brig runs from a sealed copy: execve directly */
+	int root;               /* O_PATH of the root directory */
+	int proc;               /* base/procfd.h handle, -1: none needed */
+	int sync;               /* for the listener */
+	int stub;               /* run/launch.h */
+	int slave;              /* pseudoterminal, -1: none */
+	const char *path;       /* of the program, from process_find on */
+	const char *const *env; /* with HOME, from process_find on */
+	bool cwd_later;
+};
+
+/* Default dispositions, nothing blocked but what was: a caller's ignored signals stay outside. */
+void process_reset_signals(void);
+/* slave on 0, 1, 2 and as controlling terminal. */
+int process_stdio(struct process *p, struct err *e) MUST_CHECK;
+int process_labels(struct process *p, struct err *e) MUST_CHECK;
+/* rlimits and the like; working directory, bounding set, no_new_privs. */
+int process_privileged(struct process *p, struct err *e) MUST_CHECK;
+int process_cwd(struct process *p, struct err *e) MUST_CHECK;
+/* The filter, if it goes before the capability drop; hands the listener to the other side. */
+int process_filter_early(struct process *p, struct err *e) MUST_CHECK;
+int process_user(struct process *p, struct err *e) MUST_CHECK;
+/* Finds args[0] as execvp would, as the user it will run as; "exec: \"x\": executable file not
+ * found in $PATH". */
+int process_find(struct process *p, struct err *e) MUST_CHECK;
+/* Does not return on success; sync: where a failure is reported (sync_expect_exec). */
+int process_exec(struct process *p, int sync, struct err *e) MUST_CHECK;
+
+/* Closes all descriptors from 3 + preserved on but those in keep, which it sorts (-1: none). */
+void process_close_all_but(unsigned int preserved, int *keep, size_t n);
+/* preserve-fds: 3 .. 2+n must be what the caller passed. */
+int process_check_preserved(unsigned int n, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,147 @@
+/* What can be asked about containers without changing anything: state, list, ps. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "base/str.h"
+#include "cgroup/cgroup.h"
+#include "container.h"
+#include "status.h"
+#include "store.h"
+
+/* From the file alone: getpwuid would load name service libraries for one word. */
+static const char *user_name(struct arena *a, uint32_t uid)
+{
+	own_file FILE *f = fopen("/etc/passwd", "re");
+	struct passwd *p;
+
+	if (uid == 0)
+		return "root";
+	while (f && (p = fgetpwent(f)))
+		if (p->pw_uid == uid)
+			return arena_strdup(a, p->pw_name);
+	return arena_printf(a, "#%u", uid);
+}
+
+static int load_info(struct arena *a, int dir, struct container_info *out, struct err *e)
+{
+	struct brig_state s;
+	struct cgroup *cg = NULL;
+	struct err ignored;
+
+	int r = store_load(dir, a, &s, e);
+	if (r < 0)
+		return r;
+	/* A cgroup that cannot be looked at does not hide the container. */
+	if (cgroup_open(a, &s.cgroup, &cg, &ignored) < 0)
+		cg = NULL;
+	enum status st = status_of(dir, &s, cg);
+	cgroup_close(cg);
+	*out = (struct container_info){
+		.oci_version = s.oci_version,
+		.id = s.id,
+		.status = status_name(st),
+		.pid = st == STATUS_STOPPED ? 0 : s.pid,
+		.bundle = s.bundle,
+		.rootfs = s.rootfs,
+		.created = s.created,
+		.owner = user_name(a, s.owner),
+		.annotations = s.annotations,
+		.n_annotations = s.n_annotations,
+	};
+	return 0;
+}
+
+int container_state(const struct container_host *h, const char *id, struct arena *a,
+		    struct container_info *out, struct err *e)
+{
+	own_fd int dir = store_open(h, id, STORE_UNLOCKED, e);
+
+	if (dir < 0)
+		return dir;
+	int r = load_info(a, dir, out, e);
+	if (r == -ENOENT)
+		return err_msg(e, ENOENT, "container %s has no state: its making was cut short",
+			       id);
+	return r;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	return strcmp(((const struct container_info *)a)->id,
+		      ((const struct container_info *)b)->id);
+}
+
+static void add_info(struct arena *a, struct container_info **list, size_t *n, size_t *room,
+		     const struct container_info *one)
+{
+	if (*n == *room) {
+		size_t more = *room ? *room * 2 : 64;
+		struct container_info *bigger = arena_array(a, more, sizeof(*bigger));
+
+		if (*n)
+			memcpy(bigger, *list, *n * sizeof(*bigger));
+		*list = bigger;
+		*room = more;
+	}
+	(*list)[(*n)++] = *one;
+}
+
+int container_list(const struct container_host *h, struct arena *a, struct container_info **out,
+		   size_t *n, struct err *e)
+{
+	struct container_info *list = NULL;
+	size_t room = 0;
+	struct dirent *de;
+
+	*out = NULL;
+	*n = 0;
+	own_dir DIR *d = opendir(h->root);
+	if (!d && errno == ENOENT && !h->root_given)
+		return 0;
+	if (!d)
+		return err_set(e, errno, "state root %s", h->root);
+	while ((de = readdir(d))) {
+		struct container_info one;
+		struct err why;
+
+		if (de->d_name[0] == '.' || store_check_id(de->d_name, &why) < 0)
+			continue;
+		own_fd int dir = openat(dirfd(d), de->d_name,
+					O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (dir < 0)
+			continue;
+		if (load_info(a, dir, &one, &why) < 0) {
+			log_warn("container %s: %s", de->d_name, why.msg);
+			continue;
+		}
+		add_info(a, &list, n, &room, &one);
+	}
+	if (*n)
+		qsort(list, *n, sizeof(*list), by_id);
+	*out = list;
+	return 0;
+}
+
+int container_pids(const struct container_host *h, const char *id, struct arena *a, pid_t **out,
+		   size_t *n, struct err *e)
+{
+	struct brig_state s;
+	struct cgroup *cg;
+	own_fd int dir = store_open(h, id, STORE_UNLOCKED, e);
+
+	if (dir < 0)
+		return dir;
+	if (store_load(dir, a, &s, e) < 0 || cgroup_open(a, &s.cgroup, &cg, e) < 0)
+		return -e->code;
+	int r = cgroup_pids(a, cg, out, n, e);
+	cgroup_close(cg);
+	return r;
+}

@@ -1,0 +1,153 @@
+#include "store.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/own.h"
+#include "base/str.h"
+
+enum { LOCK_WAIT_MS = 10000 };
+
+int store_check_id(const char *id, struct err *e)
+{
+	size_t n = id ? strlen(id) : 0;
+	bool ok = n > 0 && n <= NAME_MAX && !str_eq(id, ".") && !str_eq(id, "..");
+
+	if (n == 0)
+		return err_msg(e, EINVAL, "container id cannot be empty");
+	for (const char *p = id; ok && *p; p++)
+		ok = isalnum((unsigned char)*p) || strchr("_+-.", *p);
+	if (!ok)
+		return err_msg(e, EINVAL, "invalid container ID format: %.80s", id);
+	return 0;
+}
+
+int store_root(const struct container_host *h, bool make, struct err *e)
+{
+	int fd = open(h->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT && make) {
+		int r = file_mkdirs(h->root, 0700, e);
+
+		if (r < 0)
+			return r;
+		fd = open(h->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	}
+	if (fd < 0)
+		return err_set(e, errno, "state root %s", h->root);
+	return fd;
+}
+
+int store_create(const struct container_host *h, const char *id, struct err *e)
+{
+	own_fd int root = store_root(h, true, e);
+	own_fd int dir = -1;
+
+	if (root < 0)
+		return root;
+	if (mkdirat(root, id, 0700) < 0) {
+		if (errno == EEXIST)
+			return err_msg(e, EEXIST, "container with given ID already exists: %s", id);
+		return err_set(e, errno, "state directory %s/%s", h->root, id);
+	}
+	dir = openat(root, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (dir < 0 || flock(dir, LOCK_EX | LOCK_NB) < 0) {
+		int code = errno;
+
+		(void)unlinkat(root, id, AT_REMOVEDIR);
+		return err_set(e, code, "state directory %s/%s", h->root, id);
+	}
+	return take_fd(&dir);
+}
+
+static int gone(const char *id, struct err *e)
+{
+	return err_msg(e, ENOENT, "container does not exist: %s", id);
+}
+
+static int wait_for_lock(int dir, const char *id, struct err *e)
+{
+	const struct timespec pause = {.tv_nsec = 2000000};
+	struct stat st;
+
+	for (int ms = 0; flock(dir, LOCK_EX | LOCK_NB) < 0; ms += 2) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return err_set(e, errno, "lock container %s", id);
+		if (ms >= LOCK_WAIT_MS)
+			return err_msg(e, EBUSY,
+				       "container %s is busy: another command works on it", id);
+		nanosleep(&pause, NULL);
+	}
+	if (fstat(dir, &st) < 0 || st.st_nlink == 0)
+		return gone(id, e);
+	return 0;
+}
+
+int store_open(const struct container_host *h, const char *id, enum store_lock lock, struct err *e)
+{
+	int r = store_check_id(id, e);
+
+	if (r < 0)
+		return r;
+	own_fd int root = open(h->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0 && errno == ENOENT)
+		return gone(id, e);
+	if (root < 0)
+		return err_set(e, errno, "state root %s", h->root);
+	own_fd int dir = openat(root, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (dir < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return gone(id, e);
+	if (dir < 0)
+		return err_set(e, errno, "state directory %s/%s", h->root, id);
+	if (lock == STORE_LOCKED) {
+		r = wait_for_lock(dir, id, e);
+		if (r < 0)
+			return r;
+	}
+	return take_fd(&dir);
+}
+
+bool store_is_locked(int dir)
+{
+	/* The lock belongs to the open file description: a second one asks like a stranger. */
+	own_fd int again = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return again >= 0 && flock(again, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+int store_save(int dir, const struct brig_state *s, struct err *e)
+{
+	own_arena struct arena a = {0};
+	size_t len;
+	const char *text = state_print(&a, s, &len);
+
+	if (file_replace(dir, STORE_STATE, text, len, 0600, e) < 0)
+		return err_wrap(e, "state of %s", s->id);
+	return 0;
+}
+
+int store_load(int dir, struct arena *a, struct brig_state *out, struct err *e)
+{
+	char *text;
+	size_t len;
+	int r = file_read(a, dir, STORE_STATE, STATE_MAX_BYTES, &text, &len, e);
+
+	return r < 0 ? r : state_parse(a, text, len, out, e);
+}
+
+int store_remove(const struct container_host *h, const char *id, struct err *e)
+{
+	own_fd int root = store_root(h, false, e);
+
+	if (root < 0)
+		return root;
+	return file_remove_tree(root, id, e);
+}

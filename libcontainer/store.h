@@ -1,0 +1,43 @@
+#ifndef BRIG_STORE_H
+#define BRIG_STORE_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "container.h"
+#include "specs/state.h"
+
+/*
+ * The state directory <root>/<id>/ (0700): making it is what claims an id, flock on it is what
+ * makes verbs take turns, state.json (by rename) is what they find.  A directory that was
+ * removed while a lock was awaited counts as gone.
+ *   state.json   struct brig_state        config.json   the bundle's, as it was at create
+ *   seccomp.bpf  the compiled filter      start         socket on which a created one waits
+ */
+#define STORE_STATE   "state.json"
+#define STORE_CONFIG  "config.json"
+#define STORE_SECCOMP "seccomp.bpf"
+#define STORE_START   "start"
+
+/* Letters, digits and _ + - . only, 1 to 255 of them, not "." or "..". */
+int store_check_id(const char *id, struct err *e) MUST_CHECK;
+
+/* Directory descriptor of the state root; make: create it (0700) when it is missing. */
+int store_root(const struct container_host *h, bool make, struct err *e) MUST_CHECK;
+
+enum store_lock { STORE_UNLOCKED, STORE_LOCKED };
+/* A new, locked directory; "container with given ID already exists". */
+int store_create(const struct container_host *h, const char *id, struct err *e) MUST_CHECK;
+/* "container does not exist".  STORE_LOCKED waits for its turn, 10 s at most. */
+int store_open(const struct container_host *h, const char *id, enum store_lock lock,
+	       struct err *e) MUST_CHECK;
+/* Whether some verb holds the lock now. */
+bool store_is_locked(int dir);
+
+int store_save(int dir, const struct brig_state *s, struct err *e) MUST_CHECK;
+/* -ENOENT: there is no state.json yet (its maker was killed first). */
+int store_load(int dir, struct arena *a, struct brig_state *out, struct err *e) MUST_CHECK;
+int store_remove(const struct container_host *h, const char *id, struct err *e) MUST_CHECK;
+
+#endif

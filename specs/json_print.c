@@ -1,0 +1,315 @@
+#include "specs/json_print.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "specs/json_text.h"
+
+static void append(struct json_out *o, const char *s, size_t n)
+{
+	if (o->len + n + 1 > o->room) {
+		size_t room = o->room * 2 > o->len + n + 1 ? o->room * 2 : o->len + n + 1;
+		char *bigger = arena_new(o->a, room);
+
+		memcpy(bigger, o->text, o->len);
+		o->text = bigger;
+		o->room = room;
+	}
+	memcpy(o->text + o->len, s, n);
+	o->len += n;
+}
+
+static void new_line(struct json_out *o)
+{
+	if (!o->indent)
+		return;
+	append(o, "\n", 1);
+	for (unsigned int i = 0; i < o->indent * o->depth; i++)
+		append(o, " ", 1);
+}
+
+/* What goes before a key or an item. */
+static void separate(struct json_out *o)
+{
+	if (o->after_key) {
+		o->after_key = false;
+		return;
+	}
+	if (!o->first)
+		append(o, ",", 1);
+	if (o->depth)
+		new_line(o);
+	o->first = false;
+}
+
+static void open_with(struct json_out *o, const char *bracket)
+{
+	separate(o);
+	append(o, bracket, 1);
+	o->depth++;
+	o->first = true;
+}
+
+static void close_with(struct json_out *o, const char *bracket)
+{
+	o->depth--;
+	if (!o->first)
+		new_line(o);
+	append(o, bracket, 1);
+	o->first = false;
+}
+
+/* The escape of a character that may not stand as it is. */
+static size_t escape(char out[8], unsigned char c)
+{
+	static const char letters[] = "\"\"\\\\\bb\ff\nn\rr\tt";
+
+	for (const char *p = letters; *p; p += 2)
+		if ((unsigned char)*p == c)
+			return (size_t)snprintf(out, 8, "\\%c", p[1]);
+	if (c < 0x80)
+		return (size_t)snprintf(out, 8, "\\u%04x", c);
+	return (size_t)snprintf(out, 8, "\\ufffd");
+}
+
+static void quoted(struct json_out *o, const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+
+	append(o, "\"", 1);
+	while (*s) {
+		size_t plain = 0, n;
+		char code[8];
+
+		for (n = 1; n; plain += n) {
+			unsigned char c = s[plain];
+
+			if (c >= 0x80)
+				n = utf8_sequence(text + plain);
+			else
+				n = c >= ' ' && c != '"' && c != '\\' && c != 0x7f;
+		}
+		append(o, text, plain);
+		s += plain;
+		text += plain;
+		if (!*s)
+			break;
+		append(o, code, escape(code, *s));
+		s++;
+		text++;
+	}
+	append(o, "\"", 1);
+}
+
+void json_begin(struct json_out *o, struct arena *a, unsigned int indent)
+{
+	enum { FIRST_ROOM = 512 };
+
+	*o = (struct json_out){.a = a, .indent = indent, .first = true, .room = FIRST_ROOM};
+	o->text = arena_new(a, FIRST_ROOM);
+}
+
+void json_object(struct json_out *o)
+{
+	open_with(o, "{");
+}
+
+void json_end_object(struct json_out *o)
+{
+	close_with(o, "}");
+}
+
+void json_array(struct json_out *o)
+{
+	open_with(o, "[");
+}
+
+void json_end_array(struct json_out *o)
+{
+	close_with(o, "]");
+}
+
+void json_key(struct json_out *o, const char *key)
+{
+	separate(o);
+	quoted(o, key);
+	append(o, ": ", o->indent ? 2 : 1);
+	o->after_key = true;
+}
+
+void json_str(struct json_out *o, const char *s)
+{
+	if (!s) {
+		json_raw(o, "null");
+		return;
+	}
+	separate(o);
+	quoted(o, s);
+}
+
+void json_int(struct json_out *o, int64_t n)
+{
+	char digits[24];
+
+	snprintf(digits, sizeof(digits), "%lld", (long long)n);
+	json_raw(o, digits);
+}
+
+void json_uint(struct json_out *o, uint64_t n)
+{
+	char digits[24];
+
+	snprintf(digits, sizeof(digits), "%llu", (unsigned long long)n);
+	json_raw(o, digits);
+}
+
+void json_bool(struct json_out *o, bool yes)
+{
+	json_raw(o, yes ? "true" : "false");
+}
+
+void json_raw(struct json_out *o, const char *json)
+{
+	separate(o);
+	append(o, json, strlen(json));
+}
+
+char *json_done(struct json_out *o, size_t *len)
+{
+	o->text[o->len] = '\0'; /* append() always leaves room for it */
+	if (len)
+		*len = o->len;
+	return o->text;
+}
+
+void json_key_str(struct json_out *o, const char *key, const char *s)
+{
+	json_key(o, key);
+	json_str(o, s);
+}
+
+void json_key_int(struct json_out *o, const char *key, int64_t n)
+{
+	json_key(o, key);
+	json_int(o, n);
+}
+
+void json_key_uint(struct json_out *o, const char *key, uint64_t n)
+{
+	json_key(o, key);
+	json_uint(o, n);
+}
+
+void json_key_bool(struct json_out *o, const char *key, bool yes)
+{
+	json_key(o, key);
+	json_bool(o, yes);
+}
+
+void json_strs(struct json_out *o, const char *const *s, size_t n)
+{
+	json_array(o);
+	for (size_t i = 0; i < n; i++)
+		json_str(o, s[i]);
+	json_end_array(o);
+}
+
+void json_map(struct json_out *o, const struct oci_map *map, size_t n)
+{
+	json_object(o);
+	for (size_t i = 0; i < n; i++)
+		json_key_str(o, map[i].key, map[i].value);
+	json_end_object(o);
+}
+
+static void print_list(struct json_out *o, const struct json_field *f, const char *items, size_t n)
+{
+	const char *key;
+
+	if (f->kind == JSON_NAMED)
+		json_object(o);
+	else
+		json_array(o);
+	for (size_t i = 0; i < n; i++) {
+		if (f->kind == JSON_IDS) {
+			uint32_t id;
+
+			memcpy(&id, items + i * sizeof(id), sizeof(id));
+			json_uint(o, id);
+			continue;
+		}
+		const char *item = items + i * f->sub->size;
+		if (f->kind == JSON_NAMED) {
+			memcpy(&key, item + f->key_at, sizeof(key));
+			json_key(o, key);
+		}
+		json_print_type(o, f->sub, item);
+	}
+	if (f->kind == JSON_NAMED)
+		json_end_object(o);
+	else
+		json_end_array(o);
+}
+
+static void print_number(struct json_out *o, enum json_kind kind, const char *at)
+{
+	uint16_t n16;
+	uint32_t n32;
+	uint64_t n64;
+
+	if (kind == JSON_BOOL) {
+		json_bool(o, *at);
+	} else if (kind == JSON_U16) {
+		memcpy(&n16, at, sizeof(n16));
+		json_uint(o, n16);
+	} else if (kind == JSON_U64 || kind == JSON_I64) {
+		memcpy(&n64, at, sizeof(n64));
+		if (kind == JSON_U64)
+			json_uint(o, n64);
+		else
+			json_int(o, (int64_t)n64);
+	} else {
+		memcpy(&n32, at, sizeof(n32));
+		if (kind == JSON_I32)
+			json_int(o, (int32_t)n32);
+		else
+			json_uint(o, n32);
+	}
+}
+
+static void print_field(struct json_out *o, const struct json_field *f, const char *object)
+{
+	enum json_kind kind = f->kind;
+	const char *at = object + f->at, *pointed;
+	size_t n = 0;
+
+	if (f->flags & JSON_PTR || kind == JSON_STR || kind >= JSON_STRS) {
+		memcpy(&pointed, at, sizeof(pointed));
+		if (!pointed)
+			return;
+		at = pointed;
+	}
+	if (kind >= JSON_STRS)
+		memcpy(&n, object + f->count_at, sizeof(n));
+	json_key(o, f->name);
+	if (kind == JSON_STR)
+		json_str(o, at);
+	else if (kind == JSON_OBJ)
+		json_print_type(o, f->sub, at);
+	else if (kind == JSON_STRS)
+		json_strs(o, (const char *const *)(const void *)at, n);
+	else if (kind == JSON_MAP)
+		json_map(o, (const struct oci_map *)(const void *)at, n);
+	else if (kind >= JSON_STRS)
+		print_list(o, f, at, n);
+	else
+		print_number(o, kind, at);
+}
+
+void json_print_type(struct json_out *o, const struct json_type *t, const void *object)
+{
+	json_object(o);
+	for (size_t i = 0; i < t->n_fields; i++)
+		print_field(o, &t->fields[i], object);
+	json_end_object(o);
+}
