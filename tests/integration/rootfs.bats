@@ -57,7 +57,7 @@ load helpers
 	out_lacks '/sys/fs/cgroup'
 	out_lacks '/put_old|/oldroot'
 	# the root is the rootfs directory
-	[[ $out =~ "$B/rootfs / " ]] || fail "$out"
+	[[ $out == *"$B/rootfs / "* ]] || fail "$out"
 }
 
 @test "maskedPaths: a file reads empty, a directory is empty and read-only" {
