@@ -52,14 +52,28 @@ resources() { sleeps ".linux.resources += {$1}"; }
 }
 
 @test "a cgroup that existed before is used, not removed" {
-	[ -d /sys/fs/cgroup/pids ] || skip "no pids hierarchy of cgroup v1"
 	known_peer_failure runc crun # they remove it
+	local d r=0
+	for d in /sys/fs/cgroup/ /sys/fs/cgroup/*/; do
+		[ ! -e "$d/cgroup.procs" ] || mkdir "$d/$ID-own"
+	done
+	config ".linux.cgroupsPath = \"/$ID-own\" | del(.linux.resources)"
+	b run -b "$B" "$ID"
+	for d in /sys/fs/cgroup/ /sys/fs/cgroup/*/; do
+		[ ! -e "$d/cgroup.procs" ] || rmdir "$d/$ID-own" || r=1
+	done
+	[ "$status" = 0 ]
+	return $r
+}
+
+@test "where a cgroup existed in one hierarchy only, that one stays" {
+	known_peer_failure runc crun # they remove it
+	local r=0
+	[ -d /sys/fs/cgroup/pids ] || skip "no pids hierarchy of cgroup v1"
 	mkdir "/sys/fs/cgroup/pids/$ID-own"
 	config ".linux.cgroupsPath = \"/$ID-own\""
 	b run -b "$B" "$ID"
-	r=0
-	[ -d "/sys/fs/cgroup/pids/$ID-own" ] || r=1
-	rmdir "/sys/fs/cgroup/pids/$ID-own" 2>/dev/null || :
+	rmdir "/sys/fs/cgroup/pids/$ID-own" || r=1
 	return $r
 }
 

@@ -51,7 +51,7 @@ load helpers
 		exec "${BR[@]}" run -b "$B" "$ID" </dev/null >"$T/out" 2>"$T/err" 3<"$T/file"
 	) || status=$?
 	slurp out "$T/out"
-	is "$status" 0
+	is "$status" 0 || fail "$(<"$T/err")"
 	out_is $'1 1\ncontent'
 }
 

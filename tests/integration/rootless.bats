@@ -76,7 +76,7 @@ u_ok() {
 	config '.process.args = ["sleep", "100"]'
 	ROOT_FLAG=()
 	u_ok run -d -b "$B" "$ID"
-	[ -d "$T"/xdg/*/"$ID" ]
+	[ -d "$T/xdg/${BRIG##*/}/$ID" ]
 	[ ! -e "/run/brig/$ID" ]
 	u_ok delete --force "$ID"
 }
