@@ -240,7 +240,8 @@ static int plan(struct exec *x, struct err *e)
 			return -e->code;
 	if (seccomp_restore(x->arena, x->dir, STORE_SECCOMP, &x->seccomp, e) < 0)
 		return -e->code;
-	x->staged = !x->privileged;
+	/* In a user namespace: what belongs to the host cannot be entered again. */
+	x->staged = !x->privileged || plan_in_user_namespace();
 	x->enter_cgroup = !o->cgroups && cgroup_enters(x->cgroup);
 	x->attach = o->cgroups || (!x->enter_cgroup && cgroup_spawn_fd(x->cgroup) < 0);
 	return x->enter_cgroup ? cgroup_enter_open(x->cgroup, e) : 0;
@@ -477,7 +478,7 @@ static int exec_process(struct exec *x, int *code, struct err *e)
 			return r;
 	}
 	/* Before it is cloned: a joiner must not be dumpable for an instant (CVE-2016-9962). */
-	if (!x->staged && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+	if (x->privileged && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return err_set(e, errno, "PR_SET_DUMPABLE");
 	r = steps_run("exec", steps, LEN(steps), x, e);
 	return r < 0 || x->opts->detach ? r : wait_for_end(x, code, e);

@@ -20,11 +20,11 @@
 #define CLONE_NEWTIME 0x00000080
 #endif
 
-bool spawn_needs_stage(uint64_t make, const struct ns_plan *join, bool privileged)
+bool spawn_needs_stage(uint64_t make, const struct ns_plan *join, bool returns)
 {
 	if (join->join & (CLONE_NEWUSER | CLONE_NEWNS))
 		return true;
-	return !privileged && ((make & CLONE_NEWTIME) || join->join);
+	return !returns && ((make & CLONE_NEWTIME) || join->join);
 }
 
 static int write_offsets(const struct oci_time_offsets *o, struct err *e)
