@@ -222,9 +222,19 @@ static int make_cgroup(void *ctx, struct err *e)
 	if (r < 0)
 		return r;
 	r = cgroup_enter_open(c->cgroup, e);
-	if (r < 0)
+	if (r < 0) {
 		drop_cgroup(c);
-	return r;
+		return r;
+	}
+	/* What could not be made (rootless) must not be taken for ours when others make it. */
+	if (!c->plan.cgroup_attach)
+		c->state.cgroup = cgroup_get_record(c->arena, c->cgroup);
+	if (c->plan.rootless && !c->plan.cgroup_attach && !c->state.cgroup.owned &&
+	    !c->state.private_pid_ns)
+		log_warn("Creating a rootless container with no cgroup and no private pid "
+			 "namespace. Such configuration is strongly discouraged: its processes "
+			 "cannot all be found to kill them");
+	return 0;
 }
 
 static int open_sources(void *ctx, struct err *e)

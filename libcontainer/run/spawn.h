@@ -40,14 +40,9 @@ struct spawn {
 	void *ctx;
 };
 
-/* What of s's namespaces only a stage can do, given the runtime's rights. */
-bool spawn_needs_stage(uint64_t make, const struct ns_plan *join, bool privileged);
-/*
- * Whether the runtime could come back from a joined namespace.  With all capabilities in a user
- * namespace that does not own the runtime's own namespaces (unshare -Ur, rootless engines)
- * setns answers EPERM on the way back.
- */
-bool spawn_can_go_back(void);
+/* What of s's namespaces only a stage can do.  returns: the runtime may enter its own ones again,
+ * which takes rights over the host's. */
+bool spawn_needs_stage(uint64_t make, const struct ns_plan *join, bool returns);
 
 /*
  * *pid is the child's pid as the runtime sees it; *pidfd its descriptor.  On failure nothing of
