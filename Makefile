@@ -234,12 +234,14 @@ fuzz-programs: $(FUZZ)
 test-programs: build/bin/probe
 
 # Every stage prints its tests and writes build/results/STAGE.count; tests/lib/summary adds up.
-STAGES := lint unit fuzz integration fault vm
+STAGES := lint unit fuzz san integration engines fault vm
+# san has three parts.
+SUMMARY := $(patsubst san,san-unit san-fuzz san-bats,$(STAGES))
 .PHONY: check $(STAGES:%=check-%)
 check: all unit-programs fuzz-programs test-programs
 	@rm -rf build/results
 	@for s in $(STAGES); do echo "== $$s"; $(MAKE) --no-print-directory check-$$s || :; done
-	@tests/lib/summary $(STAGES)
+	@tests/lib/summary $(SUMMARY)
 
 check-lint: lint
 check-unit: unit-programs
@@ -248,6 +250,22 @@ check-fuzz: fuzz-programs
 	@tests/lib/run-programs fuzz $(FUZZ)
 check-integration: all test-programs
 	@tests/lib/run-bats integration $(BATS)
+# AddressSanitizer and UndefinedBehaviorSanitizer: unit tests and corpora, then the program
+# itself through the verbs (leaks are looked for in the unit tests: children leave by _exit).
+SAN_BATS ?= tests/integration/create_start.bats tests/integration/run.bats \
+	tests/integration/exec.bats tests/integration/kill_delete.bats \
+	tests/integration/bad_config.bats
+check-san:
+	@$(MAKE) --no-print-directory SAN=1 all unit-programs fuzz-programs test-programs
+	@$(MAKE) --no-print-directory SAN=1 san-run
+.PHONY: san-run
+san-run: unit-programs fuzz-programs
+	@ASAN_OPTIONS=detect_leaks=0 tests/lib/run-programs san-unit $(UNIT)
+	@ASAN_OPTIONS=detect_leaks=0 tests/lib/run-programs san-fuzz $(FUZZ)
+	@BRIG=$(CURDIR)/build/san/bin/brig ASAN_OPTIONS=detect_leaks=0 \
+		tests/lib/run-bats san-bats $(SAN_BATS)
+check-engines: all test-programs
+	@tests/lib/run-bats engines $(or $(BATS),$(wildcard tests/engines/*.bats))
 check-fault:
 	@$(MAKE) --no-print-directory FAULT=1 all
 	@tests/fault/run

@@ -222,16 +222,34 @@ static int make_cgroup(void *ctx, struct err *e)
 	if (r < 0)
 		return r;
 	r = cgroup_enter_open(c->cgroup, e);
-	if (r < 0)
+	if (r < 0) {
 		drop_cgroup(c);
-	return r;
+		return r;
+	}
+	/* What could not be made (rootless) must not be taken for ours when others make it. */
+	if (!c->plan.cgroup_attach)
+		c->state.cgroup = cgroup_get_record(c->arena, c->cgroup);
+	if (c->plan.rootless && !c->plan.cgroup_attach && !c->state.cgroup.owned &&
+	    !c->state.private_pid_ns)
+		log_warn("Creating a rootless container with no cgroup and no private pid "
+			 "namespace. Such configuration is strongly discouraged: its processes "
+			 "cannot all be found to kill them");
+	return 0;
 }
 
 static int open_sources(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
 
-	return fs_open(c->arena, c->plan.fs, &c->fs, e);
+	int r = fs_open(c->arena, c->plan.fs, &c->fs, e);
+
+	/* In a user namespace that does not own this mount namespace (unshare -Ur) only the child,
+	 * in a mount namespace of its own, may clone mounts. */
+	if (r == -EPERM) {
+		c->fs = NULL;
+		return 0;
+	}
+	return r;
 }
 
 static void close_sources(void *ctx)
@@ -267,6 +285,13 @@ static int map_stage(void *ctx, pid_t stage, struct err *e)
 	return idmap_write(&p->idmap, stage, p->privileged, e);
 }
 
+/* Nothing to tell each other between the clone and the execve. */
+static bool has_no_meetings(const struct create *c)
+{
+	return c->plan.run && !wants_placed(c) && !wants_console_fd(c) && !wants_runtime_hooks(c) &&
+	       !has_listener(c);
+}
+
 static int clone_child(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
@@ -291,6 +316,7 @@ static int clone_child(void *ctx, struct err *e)
 		.join = &c->plan.ns,
 		.target = -1,
 		.staged = c->plan.staged,
+		.share = has_no_meetings(c),
 		.cgroup = c->plan.cgroup_attach ? -1 : cgroup_spawn_fd(c->cgroup),
 		.offsets = c->plan.config.linux_ ? c->plan.config.linux_->time_offsets : NULL,
 		.sync = fds[1],

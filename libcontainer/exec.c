@@ -240,7 +240,8 @@ static int plan(struct exec *x, struct err *e)
 			return -e->code;
 	if (seccomp_restore(x->arena, x->dir, STORE_SECCOMP, &x->seccomp, e) < 0)
 		return -e->code;
-	x->staged = !x->privileged;
+	/* In a user namespace: what belongs to the host cannot be entered again. */
+	x->staged = !x->privileged || plan_in_user_namespace();
 	x->enter_cgroup = !o->cgroups && cgroup_enters(x->cgroup);
 	x->attach = o->cgroups || (!x->enter_cgroup && cgroup_spawn_fd(x->cgroup) < 0);
 	return x->enter_cgroup ? cgroup_enter_open(x->cgroup, e) : 0;

@@ -2,15 +2,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/own.h"
 #include "base/str.h"
 #include "run/spawn.h"
 
@@ -22,15 +25,10 @@ bool plan_is_privileged(void)
 	return syscall(SYS_capget, &h, d) == 0 && d[0].effective & 1U << CAP_SYS_ADMIN;
 }
 
-/* uid 0 in a user namespace that does not map the host's root is rootless too. */
-static bool is_rootless(const struct container_host *h)
+bool plan_in_user_namespace(void)
 {
 	char map[256];
 
-	if (h->rootless != ROOTLESS_AUTO)
-		return h->rootless == ROOTLESS_TRUE;
-	if (geteuid() != 0)
-		return true;
 	if (file_peek(AT_FDCWD, "/proc/self/uid_map", map, sizeof(map)) < 0)
 		return false;
 	const char *p = map;
@@ -43,6 +41,26 @@ static bool is_rootless(const struct container_host *h)
 		p = end;
 	}
 	return false;
+}
+
+/* uid 0 in a user namespace that does not map the host's root is rootless too. */
+static bool is_rootless(const struct container_host *h, bool nested)
+{
+	if (h->rootless != ROOTLESS_AUTO)
+		return h->rootless == ROOTLESS_TRUE;
+	return nested || geteuid() != 0;
+}
+
+/*
+ * Whether sources of mounts can be opened here.  root in a user namespace may still be in the
+ * mount namespace of the host: what it clones from there the kernel refuses.
+ */
+static bool owns_mount_namespace(void)
+{
+	own_fd int ns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	own_fd int owner = ns < 0 ? -1 : ioctl(ns, NS_GET_USERNS);
+
+	return owner >= 0;
 }
 
 /* --- reading ------------------------------------------------------------------------------ */
@@ -118,7 +136,7 @@ static int plan_namespaces(struct arena *a, struct plan *p, struct err *e)
 	    !((p->ns.make | p->ns.join) & CLONE_NEWUTS))
 		return err_msg(e, EINVAL, "%s: a uts namespace is required",
 			       p->config.hostname ? "hostname" : "domainname");
-	p->staged = spawn_needs_stage(p->ns.make, &p->ns, p->privileged);
+	p->staged = spawn_needs_stage(p->ns.make, &p->ns, p->privileged && !p->nested);
 	return 0;
 }
 
@@ -277,7 +295,7 @@ static int plan_fs(struct arena *a, struct plan *p, struct err *e)
 		.config = &p->config,
 		.bundle = p->bundle,
 		.no_pivot = p->no_pivot,
-		.rootless = !p->privileged,
+		.rootless = !p->privileged || (p->nested && !owns_mount_namespace()),
 		.has_userns = (p->ns.make | p->ns.join) & CLONE_NEWUSER,
 		.own_cgroup_ns = (p->ns.make | p->ns.join) & CLONE_NEWCGROUP,
 		.own_mount_ns = p->ns.make & CLONE_NEWNS,
@@ -314,7 +332,8 @@ int plan_make(struct arena *a, const struct plan_request *req, struct plan *p, s
 		.new_keyring = !o->no_new_keyring,
 		.console_socket = o->console_socket,
 	};
-	p->rootless = is_rootless(req->host);
+	p->nested = plan_in_user_namespace();
+	p->rootless = is_rootless(req->host, p->nested);
 	if (read_config(a, o, p, e) < 0)
 		return -e->code;
 	const struct oci_linux *l = p->config.linux_;

@@ -41,6 +41,7 @@ struct plan_process {
 struct plan {
 	const char *id, *bundle;
 	bool privileged; /* brig has CAP_SYS_ADMIN in its user namespace */
+	bool nested;     /* and that is not the host's */
 	bool rootless; /* not the host's root: what it may not do is no error where runc's is not */
 
 	const char *config_text; /* as read, for the state directory */
@@ -94,5 +95,7 @@ int plan_process_make(struct arena *a, const struct plan_process_request *req,
 
 /* Whether brig itself may mount and clone namespaces here. */
 bool plan_is_privileged(void);
+/* Whether brig is in a user namespace that does not map all of the host's ids to themselves. */
+bool plan_in_user_namespace(void);
 
 #endif

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,17 +15,18 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "base/sys.h"
+#include "run/clone_vm.h"
 #include "run/sync.h"
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
 #endif
 
-bool spawn_needs_stage(uint64_t make, const struct ns_plan *join, bool privileged)
+bool spawn_needs_stage(uint64_t make, const struct ns_plan *join, bool returns)
 {
 	if (join->join & (CLONE_NEWUSER | CLONE_NEWNS))
 		return true;
-	return !privileged && ((make & CLONE_NEWTIME) || join->join);
+	return !returns && ((make & CLONE_NEWTIME) || join->join);
 }
 
 static int write_offsets(const struct oci_time_offsets *o, struct err *e)
@@ -55,6 +57,14 @@ static int make_time_ns(const struct spawn *s, struct err *e)
 	return write_offsets(s->offsets, e);
 }
 
+static int run_child(void *arg)
+{
+	const struct spawn *s = arg;
+
+	(void)close(s->sync_peer);
+	return s->child(s->ctx);
+}
+
 static int clone_child(const struct spawn *s, uint64_t flags, uint64_t extra, pid_t *pid,
 		       int *pidfd, struct err *e)
 {
@@ -71,13 +81,12 @@ static int clone_child(const struct spawn *s, uint64_t flags, uint64_t extra, pi
 		args.cgroup = (uint64_t)(unsigned int)s->cgroup;
 	}
 	*pidfd = -1;
-	pid_t r = sys_clone3(&args);
+	bool share = s->share && !s->staged && clone_vm_possible();
+	pid_t r = share ? clone_vm(&args, run_child, (void *)(uintptr_t)s) : sys_clone3(&args);
 	if (r < 0)
 		return err_set(e, errno, "clone");
-	if (r == 0) {
-		(void)close(s->sync_peer);
-		_exit(s->child(s->ctx));
-	}
+	if (r == 0)
+		_exit(run_child((void *)(uintptr_t)s));
 	*pid = r;
 	return 0;
 }
