@@ -25,7 +25,7 @@ load ../lib/brig
 # --- set-up and check after each test ----------------------------------------------------
 
 setup() {
-	ID=t$BATS_SUITE_TEST_NUMBER-$BASHPID
+	ID=t$BATS_SUITE_TEST_NUMBER-${BASHPID}b
 	T=$BATS_TEST_TMPDIR B=$T/bundle R=$T/state
 	PIDS=() MOUNTED=()
 	BR=("$BRIG" "${BRIG_FLAGS[@]}" --root "$R")
