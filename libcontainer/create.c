@@ -285,18 +285,35 @@ static int map_stage(void *ctx, pid_t stage, struct err *e)
 	return idmap_write(&p->idmap, stage, p->privileged, e);
 }
 
-/* Nothing to tell each other between the clone and the execve. */
+/*
+ * Nothing to tell each other between the clone and the execve; and nobody else sees the child,
+ * whose memory is the runtime's until then.
+ */
 static bool has_no_meetings(const struct create *c)
 {
-	return c->plan.run && !wants_placed(c) && !wants_console_fd(c) && !wants_runtime_hooks(c) &&
-	       !has_listener(c);
+	return c->plan.run && c->plan.ns.make & CLONE_NEWPID && !wants_placed(c) &&
+	       !wants_console_fd(c) && !wants_runtime_hooks(c) && !has_listener(c);
+}
+
+/*
+ * Processes of a pid namespace that is not its own see the child from its birth on: it must not
+ * be dumpable for an instant (CVE-2016-9962), also not to who has CAP_SYS_PTRACE in a joined
+ * user namespace only.  Not where an unprivileged runtime has to write its id maps, which the
+ * child waits for (init.c, harden).
+ */
+static bool is_born_hard(const struct plan *p)
+{
+	return !(p->ns.make & CLONE_NEWPID) && (p->privileged || !p->has_idmap);
 }
 
 static int clone_child(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
+	bool hard = is_born_hard(&c->plan);
 	int fds[2];
 
+	if (hard && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return err_set(e, errno, "PR_SET_DUMPABLE");
 	if (sync_pair(fds, e) < 0)
 		return -e->code;
 	c->sync = fds[0];

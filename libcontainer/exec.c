@@ -209,7 +209,11 @@ static bool may_be_traced(const struct exec *x)
 	struct caps_plan caps;
 	struct err ignored;
 
-	if (x->in_userns || !x->config.process->capabilities)
+	if (x->in_userns)
+		return false;
+	if (x->ns.join & CLONE_NEWPID) /* what the others in there may do is not known */
+		return true;
+	if (!x->config.process->capabilities)
 		return false;
 	return caps_plan_make(x->config.process->capabilities, &caps, &ignored) < 0 ||
 	       caps.bounding & UINT64_C(1) << CAP_SYS_PTRACE;
@@ -437,8 +441,7 @@ static void prepare_join(struct exec *x)
 		.arena = x->arena,
 		.id = x->state.id,
 		.seccomp_early = early,
-		.sealed_self =
-			may_be_traced(x) || (early && !seccomp_allows(&x->seccomp, SYS_execveat)),
+		.sealed_self = may_be_traced(x) || !plan_stub_passes(&x->seccomp),
 		.cgroup = x->enter_cgroup ? x->cgroup : NULL,
 		.new_keyring = true,
 		.await_placed = wants_placed(x),
@@ -478,7 +481,7 @@ static int exec_process(struct exec *x, int *code, struct err *e)
 			return r;
 	}
 	/* Before it is cloned: a joiner must not be dumpable for an instant (CVE-2016-9962). */
-	if (!x->staged && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return err_set(e, errno, "PR_SET_DUMPABLE");
 	r = steps_run("exec", steps, LEN(steps), x, e);
 	return r < 0 || x->opts->detach ? r : wait_for_end(x, code, e);

@@ -233,9 +233,10 @@ static int plan_process(struct arena *a, const struct plan_request *req, struct 
 
 /* --- seccomp ------------------------------------------------------------------------------ */
 
-static bool allows_execveat(const struct seccomp_program *s)
+bool plan_stub_passes(const struct seccomp_program *s)
 {
-	return !s->insns || seccomp_allows(s, SYS_execveat);
+	return seccomp_allows(s, SYS_execveat) && seccomp_allows(s, SYS_fcntl) &&
+	       seccomp_allows(s, SYS_write);
 }
 
 static int plan_seccomp(struct arena *a, struct plan *p, struct err *e)
@@ -319,6 +320,17 @@ static bool is_seen_by_others(const struct plan *p)
 	return p->ns.join & CLONE_NEWPID && !((p->ns.make | p->ns.join) & CLONE_NEWUSER);
 }
 
+static bool needs_sealed_self(const struct plan *p)
+{
+	const struct oci_hooks *h = p->config.hooks;
+
+	/* The hook's file is the image's, and may be a script of "#!/proc/self/exe". */
+	if (is_seen_by_others(p) || (h && h->n_start_container))
+		return true;
+	/* A filter that the stub does not pass is left to it where nobody can trace it. */
+	return !plan_stub_passes(&p->seccomp) && (p->seccomp_early || !(p->ns.make & CLONE_NEWPID));
+}
+
 int plan_make(struct arena *a, const struct plan_request *req, struct plan *p, struct err *e)
 {
 	const struct container_create_opts *o = req->opts;
@@ -342,8 +354,7 @@ int plan_make(struct arena *a, const struct plan_request *req, struct plan *p, s
 	    resctrl_plan_make(a, p->id, l ? l->intel_rdt : NULL, &p->resctrl, e) < 0 ||
 	    plan_fs(a, p, e) < 0)
 		return -e->code;
-	p->sealed_self =
-		is_seen_by_others(p) || (p->seccomp_early && !allows_execveat(&p->seccomp));
+	p->sealed_self = needs_sealed_self(p);
 	p->need_procfs =
 		attrs_need_procfs(p->process.attrs) || p->process.apparmor || p->process.selinux;
 	return 0;

@@ -93,6 +93,9 @@ struct plan_process_request {
 int plan_process_make(struct arena *a, const struct plan_process_request *req,
 		      struct plan_process *out, struct err *e) MUST_CHECK;
 
+/* Whether the filter lets the exec stub (run/stub) do its work. */
+bool plan_stub_passes(const struct seccomp_program *s);
+
 /* Whether brig itself may mount and clone namespaces here. */
 bool plan_is_privileged(void);
 /* Whether brig is in a user namespace that does not map all of the host's ids to themselves. */
