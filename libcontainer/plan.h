@@ -69,6 +69,7 @@ struct plan {
 	bool run;           /* no wait for start */
 	bool no_pivot, new_keyring;
 	const char *console_socket;
+	const char *notify_host; /* the caller's NOTIFY_SOCKET, NULL: none */
 };
 
 struct plan_request {
@@ -92,6 +93,9 @@ struct plan_process_request {
 };
 int plan_process_make(struct arena *a, const struct plan_process_request *req,
 		      struct plan_process *out, struct err *e) MUST_CHECK;
+
+/* Descriptors from 3 on that the caller passed by LISTEN_FDS; before those of preserve_fds. */
+unsigned int plan_listen_fds(void);
 
 /* Whether brig itself may mount and clone namespaces here. */
 bool plan_is_privileged(void);
