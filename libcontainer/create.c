@@ -38,6 +38,7 @@
 #include "run/foreground.h"
 #include "run/hooks.h"
 #include "run/launch.h"
+#include "run/notify.h"
 #include "run/pidfile.h"
 #include "run/spawn.h"
 #include "run/sync.h"
@@ -62,6 +63,7 @@ struct create {
 	int master; /* foreground terminal */
 	struct foreground foreground;
 	bool in_foreground;
+	struct notify notify;
 };
 
 /* --- predicates --------------------------------------------------------------------------- */
@@ -119,6 +121,10 @@ static bool wants_runtime_hooks(const void *ctx)
 static bool has_listener(const void *ctx)
 {
 	return plan_of(ctx)->seccomp.notify;
+}
+static bool wants_notify(const void *ctx)
+{
+	return plan_of(ctx)->notify_host;
 }
 static bool wants_pid_file(const void *ctx)
 {
@@ -235,6 +241,16 @@ static int make_cgroup(void *ctx, struct err *e)
 			 "namespace. Such configuration is strongly discouraged: its processes "
 			 "cannot all be found to kill them");
 	return 0;
+}
+
+/* run listens itself; for a created container start does. */
+static int make_notify(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+	int r = notify_make_dir(c->dir, e);
+
+	c->notify.host = c->plan.notify_host;
+	return r < 0 || !c->plan.run ? r : notify_listen(&c->notify, c->dir, e);
 }
 
 static int open_sources(void *ctx, struct err *e)
@@ -506,6 +522,7 @@ static const struct step steps[] = {
 	{"start socket",     waits_for_start,     listen_for_start, NULL,             STEP_NAMED},
 	{"first state",      NULL,                save_first_state, NULL,             STEP_NAMED},
 	{"cgroup",           NULL,                make_cgroup,      drop_cgroup,      STEP_NAMED},
+	{"notify socket",    wants_notify,        make_notify,      NULL,             STEP_PLAIN},
 	{"open sources",     opens_sources,       open_sources,     close_sources,    STEP_PLAIN},
 	{"open namespaces",  joins_namespaces,    open_namespaces,  close_namespaces, STEP_PLAIN},
 	{"prepare stub",     NULL,                prepare_stub,     NULL,             STEP_NAMED},
@@ -545,10 +562,12 @@ static int create_init(struct create *c, const struct container_host *h,
 		.pidfd = -1,
 		.master = -1,
 		.foreground = {.signals = -1, .tty = -1},
+		.notify = {.sock = -1            },
 	};
-	int r = process_check_preserved(o->preserve_fds, e);
+	unsigned int passed = o->preserve_fds + plan_listen_fds();
+	int r = process_check_preserved(passed, e);
 	if (r == 0)
-		process_close_all_but(o->preserve_fds, (int[]){log_fd()}, 1);
+		process_close_all_but(passed, (int[]){log_fd()}, 1);
 	return r;
 }
 
@@ -558,6 +577,7 @@ static void create_done(struct create *c)
 	if (c->fs)
 		fs_close(c->fs);
 	ns_close(&c->plan.ns);
+	notify_close(&c->notify);
 	own_close(&c->dir);
 	own_close(&c->console_socket);
 	own_close(&c->listen);
@@ -633,6 +653,8 @@ static int wait_for_end(struct create *c, int *code, struct err *e)
 
 	/* Others may work on it while it runs. */
 	own_close(&c->dir);
+	if (c->notify.sock >= 0)
+		c->foreground.notify = &c->notify;
 	int r = foreground_wait(&c->foreground, c->pid, c->pidfd, c->master, &status, e);
 	foreground_end(&c->foreground);
 	if (r < 0)
@@ -660,7 +682,14 @@ static int run_container(struct create *c, int *code, struct err *e)
 		(void)!destroy(c, &ignored);
 		return r;
 	}
-	return c->in_foreground ? wait_for_end(c, code, e) : 0;
+	if (c->in_foreground)
+		return wait_for_end(c, code, e);
+	if (c->notify.sock >= 0) {
+		/* Others may work on it meanwhile. */
+		own_close(&c->dir);
+		notify_wait(&c->notify, c->pid, c->pidfd);
+	}
+	return 0;
 }
 
 int container_run(const struct container_host *h, const struct container_create_opts *o, int *code,

@@ -357,7 +357,7 @@ static int attach(void *ctx, struct err *e)
 	while (x->opts->cgroups && x->opts->cgroups[n])
 		n++;
 	return n ? cgroup_attach_sub(x->cgroup, x->opts->cgroups, n, x->pid, e)
-		 : cgroup_attach(x->cgroup, x->pid, e);
+		 : cgroup_attach_beside(x->cgroup, (pid_t)x->state.pid, x->pid, e);
 }
 
 static int write_pid_file(void *ctx, struct err *e)
@@ -504,12 +504,13 @@ int container_exec(const struct container_host *h, const struct container_exec_o
 		.master = -1,
 		.foreground = {.signals = -1, .tty = -1},
 	};
-	int r = process_check_preserved(o->preserve_fds, e);
+	unsigned int passed = o->preserve_fds + plan_listen_fds();
+	int r = process_check_preserved(passed, e);
 
 	*code = 0;
 	if (r < 0)
 		return r;
-	process_close_all_but(o->preserve_fds, (int[]){log_fd()}, 1);
+	process_close_all_but(passed, (int[]){log_fd()}, 1);
 	if (!o->detach)
 		r = foreground_begin(&x.foreground, e);
 	if (r == 0)

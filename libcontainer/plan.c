@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "run/notify.h"
 #include "run/spawn.h"
 
 bool plan_is_privileged(void)
@@ -142,14 +143,26 @@ static int plan_namespaces(struct arena *a, struct plan *p, struct err *e)
 
 /* --- the process -------------------------------------------------------------------------- */
 
+unsigned int plan_listen_fds(void)
+{
+	const char *fds = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
+	uint32_t n, whose;
+
+	if (!fds || !str_u32(fds, &n) || n > 1024)
+		return 0;
+	/* sd_listen_fds(3): left over from somebody else's start. */
+	if (pid && (!str_u32(pid, &whose) || whose != (uint32_t)getpid()))
+		return 0;
+	return n;
+}
+
 /* runc: LISTEN_FDS of the caller are preserved and announced, as if systemd had passed them. */
 static const char *const *process_env(struct arena *a, const struct oci_process *spec,
 				      unsigned int *preserve)
 {
-	const char *listen = getenv("LISTEN_FDS");
-	uint32_t n;
+	unsigned int n = plan_listen_fds();
 
-	if (!listen || !str_u32(listen, &n) || n == 0 || n > 1024)
+	if (n == 0)
 		return spec->env ? spec->env : arena_new(a, sizeof(char *));
 	const char **env = arena_array(a, spec->n_env + 3, sizeof(char *));
 	if (spec->n_env)
@@ -251,6 +264,39 @@ static int plan_seccomp(struct arena *a, struct plan *p, struct err *e)
 	return 0;
 }
 
+/*
+ * sd_notify: the caller's socket is not handed in, the container has one of its own
+ * (run/notify.h).  As runc, a directory is bound, because the socket comes with start.
+ */
+static void plan_notify(struct arena *a, const struct container_host *h, struct plan *p)
+{
+	static const char *const options[] = {"bind", "nosuid", "noexec", "nodev", "ro", NULL};
+	size_t n = p->config.n_mounts, n_env = 0;
+
+	p->notify_host = notify_host();
+	if (!p->notify_host)
+		return;
+	struct oci_mount *mounts = arena_array(a, n + 1, sizeof(*mounts));
+	if (n)
+		memcpy(mounts, p->config.mounts, n * sizeof(*mounts));
+	mounts[n] = (struct oci_mount){
+		.destination = NOTIFY_DIR,
+		.type = "bind",
+		.source = arena_printf(a, "%s/%s/" NOTIFY_STATE, h->root, p->id),
+		.options = options,
+		.n_options = LEN(options) - 1,
+	};
+	p->config.mounts = mounts;
+	p->config.n_mounts = n + 1;
+	while (p->process.env[n_env])
+		n_env++;
+	const char **env = arena_array(a, n_env + 2, sizeof(char *));
+	if (n_env)
+		memcpy(env, p->process.env, n_env * sizeof(char *));
+	env[n_env] = "NOTIFY_SOCKET=" NOTIFY_SOCKET;
+	p->process.env = env;
+}
+
 /* --- all ---------------------------------------------------------------------------------- */
 
 static int plan_cgroup(struct arena *a, const struct plan_request *req, struct plan *p,
@@ -349,8 +395,10 @@ int plan_make(struct arena *a, const struct plan_request *req, struct plan *p, s
 	if (read_config(a, o, p, e) < 0)
 		return -e->code;
 	const struct oci_linux *l = p->config.linux_;
-	if (plan_namespaces(a, p, e) < 0 || plan_process(a, req, p, e) < 0 ||
-	    plan_seccomp(a, p, e) < 0 || plan_cgroup(a, req, p, e) < 0 ||
+	if (plan_namespaces(a, p, e) < 0 || plan_process(a, req, p, e) < 0)
+		return -e->code;
+	plan_notify(a, req->host, p);
+	if (plan_seccomp(a, p, e) < 0 || plan_cgroup(a, req, p, e) < 0 ||
 	    resctrl_plan_make(a, p->id, l ? l->intel_rdt : NULL, &p->resctrl, e) < 0 ||
 	    plan_fs(a, p, e) < 0)
 		return -e->code;

@@ -69,6 +69,7 @@ struct plan {
 	bool run;           /* no wait for start */
 	bool no_pivot, new_keyring;
 	const char *console_socket;
+	const char *notify_host; /* the caller's NOTIFY_SOCKET, NULL: none */
 };
 
 struct plan_request {
@@ -95,6 +96,8 @@ int plan_process_make(struct arena *a, const struct plan_process_request *req,
 
 /* Whether the filter lets the exec stub (run/stub) do its work. */
 bool plan_stub_passes(const struct seccomp_program *s);
+/* Descriptors from 3 on that the caller passed by LISTEN_FDS; before those of preserve_fds. */
+unsigned int plan_listen_fds(void);
 
 /* Whether brig itself may mount and clone namespaces here. */
 bool plan_is_privileged(void);

@@ -256,9 +256,7 @@ void cgroup_close(struct cgroup *cg)
 		struct cg_dir *d = &cg->dirs[i];
 
 		own_close(&d->fd);
-		if (d->tasks > 0)
-			own_close(&d->tasks);
-		d->tasks = 0;
+		own_close(&d->tasks);
 	}
 }
 
@@ -289,7 +287,8 @@ int cgroup_open(struct arena *a, const struct cgroup_record *r, struct cgroup **
 		*d = (struct cg_dir){.hierarchy = arena_strdup(a, hierarchy),
 				     .path = arena_strdup(a, r->dirs[i].path),
 				     .ctrls = cg_ctrls(hierarchy, ","),
-				     .fd = -1};
+				     .fd = -1,
+				     .tasks = -1};
 		cg->n_dirs++;
 	}
 	*out = cg;

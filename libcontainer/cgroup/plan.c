@@ -68,7 +68,8 @@ static int plan_dirs(struct arena *a, struct cgroup_plan *p, const char *given, 
 					     .mount = m->mountpoint,
 					     .path = path,
 					     .ctrls = cg_ctrls(m->hierarchy, ","),
-					     .fd = -1};
+					     .fd = -1,
+					     .tasks = -1};
 		list[i] = (struct cgroup_dir){m->hierarchy, path};
 	}
 	p->n_dirs = p->host->n_mounts;
