@@ -38,6 +38,7 @@
 #include "run/foreground.h"
 #include "run/hooks.h"
 #include "run/launch.h"
+#include "run/notify.h"
 #include "run/pidfile.h"
 #include "run/spawn.h"
 #include "run/sync.h"
@@ -62,6 +63,7 @@ struct create {
 	int master; /* foreground terminal */
 	struct foreground foreground;
 	bool in_foreground;
+	struct notify notify;
 };
 
 /* --- predicates --------------------------------------------------------------------------- */
@@ -119,6 +121,10 @@ static bool wants_runtime_hooks(const void *ctx)
 static bool has_listener(const void *ctx)
 {
 	return plan_of(ctx)->seccomp.notify;
+}
+static bool wants_notify(const void *ctx)
+{
+	return plan_of(ctx)->notify_host;
 }
 static bool wants_pid_file(const void *ctx)
 {
@@ -222,16 +228,44 @@ static int make_cgroup(void *ctx, struct err *e)
 	if (r < 0)
 		return r;
 	r = cgroup_enter_open(c->cgroup, e);
-	if (r < 0)
+	if (r < 0) {
 		drop_cgroup(c);
-	return r;
+		return r;
+	}
+	/* What could not be made (rootless) must not be taken for ours when others make it. */
+	if (!c->plan.cgroup_attach)
+		c->state.cgroup = cgroup_get_record(c->arena, c->cgroup);
+	if (c->plan.rootless && !c->plan.cgroup_attach && !c->state.cgroup.owned &&
+	    !c->state.private_pid_ns)
+		log_warn("Creating a rootless container with no cgroup and no private pid "
+			 "namespace. Such configuration is strongly discouraged: its processes "
+			 "cannot all be found to kill them");
+	return 0;
+}
+
+/* run listens itself; for a created container start does. */
+static int make_notify(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+	int r = notify_make_dir(c->dir, e);
+
+	c->notify.host = c->plan.notify_host;
+	return r < 0 || !c->plan.run ? r : notify_listen(&c->notify, c->dir, e);
 }
 
 static int open_sources(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
 
-	return fs_open(c->arena, c->plan.fs, &c->fs, e);
+	int r = fs_open(c->arena, c->plan.fs, &c->fs, e);
+
+	/* In a user namespace that does not own this mount namespace (unshare -Ur) only the child,
+	 * in a mount namespace of its own, may clone mounts. */
+	if (r == -EPERM) {
+		c->fs = NULL;
+		return 0;
+	}
+	return r;
 }
 
 static void close_sources(void *ctx)
@@ -267,11 +301,35 @@ static int map_stage(void *ctx, pid_t stage, struct err *e)
 	return idmap_write(&p->idmap, stage, p->privileged, e);
 }
 
+/*
+ * Nothing to tell each other between the clone and the execve; and nobody else sees the child,
+ * whose memory is the runtime's until then.
+ */
+static bool has_no_meetings(const struct create *c)
+{
+	return c->plan.run && c->plan.ns.make & CLONE_NEWPID && !wants_placed(c) &&
+	       !wants_console_fd(c) && !wants_runtime_hooks(c) && !has_listener(c);
+}
+
+/*
+ * Processes of a pid namespace that is not its own see the child from its birth on: it must not
+ * be dumpable for an instant (CVE-2016-9962), also not to who has CAP_SYS_PTRACE in a joined
+ * user namespace only.  Not where an unprivileged runtime has to write its id maps, which the
+ * child waits for (init.c, harden).
+ */
+static bool is_born_hard(const struct plan *p)
+{
+	return !(p->ns.make & CLONE_NEWPID) && (p->privileged || !p->has_idmap);
+}
+
 static int clone_child(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
+	bool hard = is_born_hard(&c->plan);
 	int fds[2];
 
+	if (hard && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return err_set(e, errno, "PR_SET_DUMPABLE");
 	if (sync_pair(fds, e) < 0)
 		return -e->code;
 	c->sync = fds[0];
@@ -291,6 +349,7 @@ static int clone_child(void *ctx, struct err *e)
 		.join = &c->plan.ns,
 		.target = -1,
 		.staged = c->plan.staged,
+		.share = has_no_meetings(c),
 		.cgroup = c->plan.cgroup_attach ? -1 : cgroup_spawn_fd(c->cgroup),
 		.offsets = c->plan.config.linux_ ? c->plan.config.linux_->time_offsets : NULL,
 		.sync = fds[1],
@@ -463,6 +522,7 @@ static const struct step steps[] = {
 	{"start socket",     waits_for_start,     listen_for_start, NULL,             STEP_NAMED},
 	{"first state",      NULL,                save_first_state, NULL,             STEP_NAMED},
 	{"cgroup",           NULL,                make_cgroup,      drop_cgroup,      STEP_NAMED},
+	{"notify socket",    wants_notify,        make_notify,      NULL,             STEP_PLAIN},
 	{"open sources",     opens_sources,       open_sources,     close_sources,    STEP_PLAIN},
 	{"open namespaces",  joins_namespaces,    open_namespaces,  close_namespaces, STEP_PLAIN},
 	{"prepare stub",     NULL,                prepare_stub,     NULL,             STEP_NAMED},
@@ -502,10 +562,12 @@ static int create_init(struct create *c, const struct container_host *h,
 		.pidfd = -1,
 		.master = -1,
 		.foreground = {.signals = -1, .tty = -1},
+		.notify = {.sock = -1            },
 	};
-	int r = process_check_preserved(o->preserve_fds, e);
+	unsigned int passed = o->preserve_fds + plan_listen_fds();
+	int r = process_check_preserved(passed, e);
 	if (r == 0)
-		process_close_all_but(o->preserve_fds, (int[]){log_fd()}, 1);
+		process_close_all_but(passed, (int[]){log_fd()}, 1);
 	return r;
 }
 
@@ -515,6 +577,7 @@ static void create_done(struct create *c)
 	if (c->fs)
 		fs_close(c->fs);
 	ns_close(&c->plan.ns);
+	notify_close(&c->notify);
 	own_close(&c->dir);
 	own_close(&c->console_socket);
 	own_close(&c->listen);
@@ -590,6 +653,8 @@ static int wait_for_end(struct create *c, int *code, struct err *e)
 
 	/* Others may work on it while it runs. */
 	own_close(&c->dir);
+	if (c->notify.sock >= 0)
+		c->foreground.notify = &c->notify;
 	int r = foreground_wait(&c->foreground, c->pid, c->pidfd, c->master, &status, e);
 	foreground_end(&c->foreground);
 	if (r < 0)
@@ -617,7 +682,14 @@ static int run_container(struct create *c, int *code, struct err *e)
 		(void)!destroy(c, &ignored);
 		return r;
 	}
-	return c->in_foreground ? wait_for_end(c, code, e) : 0;
+	if (c->in_foreground)
+		return wait_for_end(c, code, e);
+	if (c->notify.sock >= 0) {
+		/* Others may work on it meanwhile. */
+		own_close(&c->dir);
+		notify_wait(&c->notify, c->pid, c->pidfd);
+	}
+	return 0;
 }
 
 int container_run(const struct container_host *h, const struct container_create_opts *o, int *code,

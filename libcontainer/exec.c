@@ -209,7 +209,11 @@ static bool may_be_traced(const struct exec *x)
 	struct caps_plan caps;
 	struct err ignored;
 
-	if (x->in_userns || !x->config.process->capabilities)
+	if (x->in_userns)
+		return false;
+	if (x->ns.join & CLONE_NEWPID) /* what the others in there may do is not known */
+		return true;
+	if (!x->config.process->capabilities)
 		return false;
 	return caps_plan_make(x->config.process->capabilities, &caps, &ignored) < 0 ||
 	       caps.bounding & UINT64_C(1) << CAP_SYS_PTRACE;
@@ -240,7 +244,8 @@ static int plan(struct exec *x, struct err *e)
 			return -e->code;
 	if (seccomp_restore(x->arena, x->dir, STORE_SECCOMP, &x->seccomp, e) < 0)
 		return -e->code;
-	x->staged = !x->privileged;
+	/* In a user namespace: what belongs to the host cannot be entered again. */
+	x->staged = !x->privileged || plan_in_user_namespace();
 	x->enter_cgroup = !o->cgroups && cgroup_enters(x->cgroup);
 	x->attach = o->cgroups || (!x->enter_cgroup && cgroup_spawn_fd(x->cgroup) < 0);
 	return x->enter_cgroup ? cgroup_enter_open(x->cgroup, e) : 0;
@@ -352,7 +357,7 @@ static int attach(void *ctx, struct err *e)
 	while (x->opts->cgroups && x->opts->cgroups[n])
 		n++;
 	return n ? cgroup_attach_sub(x->cgroup, x->opts->cgroups, n, x->pid, e)
-		 : cgroup_attach(x->cgroup, x->pid, e);
+		 : cgroup_attach_beside(x->cgroup, (pid_t)x->state.pid, x->pid, e);
 }
 
 static int write_pid_file(void *ctx, struct err *e)
@@ -436,8 +441,7 @@ static void prepare_join(struct exec *x)
 		.arena = x->arena,
 		.id = x->state.id,
 		.seccomp_early = early,
-		.sealed_self =
-			may_be_traced(x) || (early && !seccomp_allows(&x->seccomp, SYS_execveat)),
+		.sealed_self = may_be_traced(x) || !plan_stub_passes(&x->seccomp),
 		.cgroup = x->enter_cgroup ? x->cgroup : NULL,
 		.new_keyring = true,
 		.await_placed = wants_placed(x),
@@ -477,7 +481,7 @@ static int exec_process(struct exec *x, int *code, struct err *e)
 			return r;
 	}
 	/* Before it is cloned: a joiner must not be dumpable for an instant (CVE-2016-9962). */
-	if (!x->staged && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return err_set(e, errno, "PR_SET_DUMPABLE");
 	r = steps_run("exec", steps, LEN(steps), x, e);
 	return r < 0 || x->opts->detach ? r : wait_for_end(x, code, e);
@@ -500,12 +504,13 @@ int container_exec(const struct container_host *h, const struct container_exec_o
 		.master = -1,
 		.foreground = {.signals = -1, .tty = -1},
 	};
-	int r = process_check_preserved(o->preserve_fds, e);
+	unsigned int passed = o->preserve_fds + plan_listen_fds();
+	int r = process_check_preserved(passed, e);
 
 	*code = 0;
 	if (r < 0)
 		return r;
-	process_close_all_but(o->preserve_fds, (int[]){log_fd()}, 1);
+	process_close_all_but(passed, (int[]){log_fd()}, 1);
 	if (!o->detach)
 		r = foreground_begin(&x.foreground, e);
 	if (r == 0)

@@ -365,13 +365,24 @@ static int await_start(void *ctx, struct err *e)
 	return 0;
 }
 
+/* The hook's program is the image's: it gets no more than the workload does. */
+static int confine_hook(const void *ctx)
+{
+	const struct plan *p = ctx;
+	struct err ignored;
+	int none;
+
+	return p->seccomp_early ? 0 : seccomp_install(&p->seccomp, &none, &ignored);
+}
+
 static int start_container_hooks(void *ctx, struct err *e)
 {
 	struct child *c = ctx;
 	const struct oci_hooks *h = c->plan->config.hooks;
+	const struct hooks_guard guard = {confine_hook, c->plan};
 
-	return hooks_run("startContainer", h->start_container, h->n_start_container,
-			 state_inside(c), e);
+	return hooks_run_guarded("startContainer", h->start_container, h->n_start_container,
+				 state_inside(c), &guard, e);
 }
 
 static int execute(void *ctx, struct err *e)

@@ -19,11 +19,11 @@
 /* From the file alone: getpwuid would load name service libraries for one word. */
 static const char *user_name(struct arena *a, uint32_t uid)
 {
-	own_file FILE *f = fopen("/etc/passwd", "re");
 	struct passwd *p;
 
 	if (uid == 0)
 		return "root";
+	own_file FILE *f = fopen("/etc/passwd", "re");
 	while (f && (p = fgetpwent(f)))
 		if (p->pw_uid == uid)
 			return arena_strdup(a, p->pw_name);

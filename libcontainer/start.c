@@ -8,10 +8,12 @@
 
 #include "base/file.h"
 #include "base/own.h"
+#include "base/sys.h"
 #include "container.h"
 #include "delete.h"
 #include "guard/seccomp.h"
 #include "run/hooks.h"
+#include "run/notify.h"
 #include "run/sync.h"
 #include "status.h"
 #include "store.h"
@@ -24,6 +26,8 @@ struct start {
 	struct brig_state state;
 	struct oci_config config; /* as it was at create */
 	struct cgroup *cgroup;
+	struct notify notify;
+	int pidfd; /* to see the end while waiting for READY=1 */
 };
 
 static int check_status(struct start *s, struct err *e)
@@ -90,6 +94,17 @@ static int poststart(struct start *s, struct err *e)
 	return -e->code;
 }
 
+static int listen_for_ready(struct start *s, struct err *e)
+{
+	s->notify.host = notify_host();
+	if (!s->notify.host)
+		return 0;
+	s->pidfd = sys_pidfd_open((pid_t)s->state.pid, 0);
+	if (s->pidfd < 0)
+		return err_set(e, errno, "pidfd_open");
+	return notify_listen(&s->notify, s->dir, e);
+}
+
 static int start(struct start *s, struct err *e)
 {
 	int r = check_status(s, e);
@@ -104,6 +119,9 @@ static int start(struct start *s, struct err *e)
 			(void)!save_running(s, &ignored);
 		return conn;
 	}
+	r = listen_for_ready(s, e);
+	if (r < 0)
+		return r;
 	r = sync_send(conn, SYNC_GO, e);
 	if (r == 0)
 		r = sync_expect_exec(conn, s->config.process->args[0], e);
@@ -117,7 +135,7 @@ static int start(struct start *s, struct err *e)
 int container_start(const struct container_host *h, const char *id, struct err *e)
 {
 	own_arena struct arena a = {0};
-	struct start s = {.host = h, .id = id, .arena = &a};
+	struct start s = {.host = h, .id = id, .arena = &a, .notify = {.sock = -1}, .pidfd = -1};
 	char *text;
 	size_t len;
 
@@ -134,5 +152,11 @@ int container_start(const struct container_host *h, const char *id, struct err *
 		return -e->code;
 	int r = start(&s, e);
 	cgroup_close(s.cgroup);
+	/* Others may work on it meanwhile. */
+	own_close(&dir);
+	if (r == 0 && s.notify.sock >= 0)
+		notify_wait(&s.notify, (pid_t)s.state.pid, s.pidfd);
+	notify_close(&s.notify);
+	own_close(&s.pidfd);
 	return r;
 }

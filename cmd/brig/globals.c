@@ -157,7 +157,7 @@ static const char *default_root(struct arena *a)
 	bool plain_user = geteuid() != 0;
 
 	if (dir && *dir && !plain_user)
-		plain_user = user && !str_eq(user, "root") && in_user_namespace();
+		plain_user = (!user || !str_eq(user, "root")) && in_user_namespace();
 	if (dir && *dir && plain_user)
 		return arena_printf(a, "%s/brig", dir);
 	return "/run/brig";

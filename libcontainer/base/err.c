@@ -25,7 +25,8 @@ static void clean(char *s)
 			*s = '?';
 }
 
-static int fill(struct err *e, int code, const char *fmt, va_list ap)
+static __attribute__((format(printf, 3, 0))) int fill(struct err *e, int code, const char *fmt,
+						      va_list ap)
 {
 	e->code = code > 0 ? code : EIO;
 	int n = vsnprintf(e->msg, sizeof(e->msg), fmt, ap);

@@ -45,7 +45,7 @@ struct cg_dir {
 	const char *path;      /* absolute; NULL: could not be made (rootless) */
 	uint32_t ctrls;
 	int fd;           /* O_RDONLY directory, -1 until needed */
-	int tasks;        /* v1: open for cgroup_enter; 0: not */
+	int tasks;        /* v1: open for cgroup_enter; -1: not */
 	size_t made_from; /* length of the first directory that create made, 0: none made */
 	bool is_new;      /* create made the directory itself */
 };

@@ -32,6 +32,22 @@ static int check_path(const char *path, struct err *e)
 	}
 }
 
+/*
+ * Where a container without cgroupsPath goes.  A plain user on v2: beside the cgroup that brig is
+ * in, because the user's own systemd, if any, may make directories there (app.slice), and in
+ * brig's own, which has processes, controllers could not be passed on.
+ */
+static const char *default_path(struct arena *a, const struct cgroup_plan *p, const char *id)
+{
+	const char *own = p->host->n_mounts ? p->host->mounts[0].own_path : NULL;
+	const char *slash = own ? strrchr(own, '/') : NULL;
+
+	if (!p->rootless || p->layout != CGROUP_V2 || !slash || slash == own ||
+	    str_starts(own, "/.."))
+		return id;
+	return arena_printf(a, "%.*s/%s", (int)(slash - own - 1), own + 1, id);
+}
+
 static int plan_dirs(struct arena *a, struct cgroup_plan *p, const char *given, const char *id,
 		     struct err *e)
 {
@@ -41,7 +57,7 @@ static int plan_dirs(struct arena *a, struct cgroup_plan *p, const char *given, 
 		if (r < 0)
 			return r;
 	}
-	const char *rel = given ? given + (given[0] == '/') : id;
+	const char *rel = given ? given + (given[0] == '/') : default_path(a, p, id);
 	p->dirs = arena_array(a, p->host->n_mounts + 1, sizeof(*p->dirs));
 	struct cgroup_dir *list = arena_array(a, p->host->n_mounts + 1, sizeof(*list));
 	for (size_t i = 0; i < p->host->n_mounts; i++) {
@@ -52,7 +68,8 @@ static int plan_dirs(struct arena *a, struct cgroup_plan *p, const char *given, 
 					     .mount = m->mountpoint,
 					     .path = path,
 					     .ctrls = cg_ctrls(m->hierarchy, ","),
-					     .fd = -1};
+					     .fd = -1,
+					     .tasks = -1};
 		list[i] = (struct cgroup_dir){m->hierarchy, path};
 	}
 	p->n_dirs = p->host->n_mounts;
@@ -173,17 +190,22 @@ size_t cgroup_plan_views(struct arena *a, const struct cgroup_plan *p, struct cg
 {
 	size_t n = 0;
 
-	*out = arena_array(a, p->n_dirs + 1, sizeof(**out));
-	for (size_t i = 0; i < p->n_dirs; i++) {
-		const struct cg_dir *d = &p->dirs[i];
-		const char *name = strrchr(d->mount, '/');
+	*out = arena_array(a, p->host->n_mounts + 1, sizeof(**out));
+	if (cgroup_plan_layout(p) == CGROUP_NONE)
+		return 0;
+	for (size_t i = 0; i < p->host->n_mounts; i++) {
+		const struct cgroup_mount *m = &p->host->mounts[i];
+		/* systemd's directories are known when the unit runs. */
+		const char *source = i < p->n_dirs ? p->dirs[i].path : NULL;
+		const char *name = strrchr(m->mountpoint, '/');
+		const char *mount = p->rootless || !source ? m->mountpoint : NULL;
 
 		if (p->layout == CGROUP_V2)
-			(*out)[n++] = (struct cgroup_view){"", d->path, ""};
+			(*out)[n++] = (struct cgroup_view){"", source, "", mount};
 		/* cgroup2 beside v1 has no place in a mount of type cgroup. */
-		else if (d->hierarchy[0])
-			(*out)[n++] = (struct cgroup_view){name ? name + 1 : d->mount, d->path,
-							   d->hierarchy};
+		else if (m->hierarchy[0])
+			(*out)[n++] = (struct cgroup_view){name ? name + 1 : m->mountpoint, source,
+							   m->hierarchy, mount};
 	}
 	return n;
 }

@@ -183,6 +183,7 @@ static void place_dirs(struct cgroup *cg, const char *scope)
 			.path = arena_printf(cg->a, "%s%s", h->mounts[i].mountpoint, scope),
 			.ctrls = cg_ctrls(h->mounts[i].hierarchy, ","),
 			.fd = -1,
+			.tasks = -1,
 		};
 	cg->n_dirs = h->n_mounts;
 }

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "base/sys.h"
+#include "run/notify.h"
 
 _Static_assert(sizeof(sigset_t) <= sizeof(((struct foreground *)0)->mask), "mask holds a set");
 
@@ -193,7 +194,7 @@ static void drain(int master)
 int foreground_wait(struct foreground *f, pid_t pid, int pidfd, int master, int *status,
 		    struct err *e)
 {
-	enum { SIGNALS, EXIT, MASTER, STDIN, N };
+	enum { SIGNALS, EXIT, MASTER, STDIN, NOTIFY, N };
 	struct input in = {.ended = master < 0};
 	bool open = master >= 0;
 
@@ -207,6 +208,7 @@ int foreground_wait(struct foreground *f, pid_t pid, int pidfd, int master, int 
 				     .events = (short)(POLLIN | (in.len ? POLLOUT : 0))              },
 			[STDIN] = {.fd = !in.ended && !in.len ? STDIN_FILENO : -1,
 				     .events = POLLIN                                                },
+			[NOTIFY] = {.fd = f->notify ? f->notify->sock : -1,         .events = POLLIN},
 		};
 
 		if (poll(p, N, -1) < 0 && errno != EINTR)
@@ -219,9 +221,14 @@ int foreground_wait(struct foreground *f, pid_t pid, int pidfd, int master, int 
 			to_container(&in, master);
 		if (p[STDIN].revents)
 			from_host(&in);
+		/* brig stays the main process of its unit: no pid. */
+		if (p[NOTIFY].revents)
+			(void)notify_relay(f->notify, 0);
 		if (reap(pid, status))
 			break;
 	}
 	drain(master);
+	if (f->notify)
+		(void)notify_relay(f->notify, 0);
 	return 0;
 }

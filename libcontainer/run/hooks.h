@@ -16,6 +16,13 @@
  */
 int hooks_run(const char *kind, const struct oci_hook *hooks, size_t n, const char *state,
 	      struct err *e) MUST_CHECK;
+/* What a hook's process does to itself right before execve; negative: the hook fails. */
+struct hooks_guard {
+	int (*confine)(const void *ctx);
+	const void *ctx;
+};
+int hooks_run_guarded(const char *kind, const struct oci_hook *hooks, size_t n, const char *state,
+		      const struct hooks_guard *guard, struct err *e) MUST_CHECK;
 /* poststop: every hook runs, failures are warnings (runtime.md, Lifecycle 13). */
 void hooks_run_all(const char *kind, const struct oci_hook *hooks, size_t n, const char *state);
 

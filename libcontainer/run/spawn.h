@@ -29,6 +29,7 @@ struct spawn {
 	int target;           /* exec: pidfd of the container's init, -1: none */
 	uint64_t target_ns;   /* exec: CLONE_NEW... to enter by setns(target) */
 	bool staged;
+	bool share; /* direct only: run/clone_vm.h, the runtime sleeps until the child executes */
 	int cgroup;                             /* CLONE_INTO_CGROUP descriptor, -1: none */
 	const struct oci_time_offsets *offsets; /* for NEWTIME in make; may be NULL */
 	int sync;                               /* child's end of the sync pair */
@@ -39,8 +40,9 @@ struct spawn {
 	void *ctx;
 };
 
-/* What of s's namespaces only a stage can do, given the runtime's rights. */
-bool spawn_needs_stage(uint64_t make, const struct ns_plan *join, bool privileged);
+/* What of s's namespaces only a stage can do.  returns: the runtime may enter its own ones again,
+ * which takes rights over the host's. */
+bool spawn_needs_stage(uint64_t make, const struct ns_plan *join, bool returns);
 
 /*
  * *pid is the child's pid as the runtime sees it; *pidfd its descriptor.  On failure nothing of

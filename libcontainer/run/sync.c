@@ -68,21 +68,6 @@ static int put(int fd, const struct sync_msg *m, size_t len, int passed, struct 
 
 enum { SHORT = offsetof(struct sync_msg, text) };
 
-int sync_send(int fd, enum sync_type type, struct err *e)
-{
-	return put(fd, &(struct sync_msg){.type = type}, SHORT, -1, e);
-}
-
-int sync_send_pid(int fd, pid_t pid, struct err *e)
-{
-	return put(fd, &(struct sync_msg){.type = SYNC_PID, .code = pid}, SHORT, -1, e);
-}
-
-int sync_send_fd(int fd, enum sync_type type, int passed, struct err *e)
-{
-	return put(fd, &(struct sync_msg){.type = type}, SHORT, passed, e);
-}
-
 void sync_fail(int fd, const struct err *why)
 {
 	struct sync_msg m = {.type = SYNC_FAILED, .code = why->code};
@@ -122,12 +107,15 @@ static int get(int fd, struct sync_msg *m, int *passed, const char *what, struct
 			   .msg_control = control,
 			   .msg_controllen = sizeof(control)};
 	ssize_t n;
+	int resets = 0;
 
 	memset(m, 0, sizeof(*m));
+	/* The kernel answers ECONNRESET, once, when the peer has gone with data of ours unread;
+	 * what it said before it went is still to be read (unix_release_sock, net/unix/af_unix.c).
+	 */
 	do
 		n = recvmsg(fd, &h, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	/* The kernel answers so when the peer died with data of ours unread. */
+	while (n < 0 && (errno == EINTR || (errno == ECONNRESET && resets++ == 0)));
 	if (n < 0 && errno == ECONNRESET)
 		n = 0;
 	if (n < 0)
@@ -144,6 +132,34 @@ static int get(int fd, struct sync_msg *m, int *passed, const char *what, struct
 static int failed(const struct sync_msg *m, struct err *e)
 {
 	return err_msg(e, m->code, "%s", m->text);
+}
+
+/* As put; when nobody reads any more, why not: the reason may have been sent before. */
+static int send_msg(int fd, const struct sync_msg *m, int passed, struct err *e)
+{
+	struct sync_msg last;
+	struct err ignored;
+	int r = put(fd, m, SHORT, passed, e);
+
+	if ((r == -EPIPE || r == -ECONNRESET) && get(fd, &last, NULL, "reason", &ignored) == 1 &&
+	    last.type == SYNC_FAILED)
+		return failed(&last, e);
+	return r;
+}
+
+int sync_send(int fd, enum sync_type type, struct err *e)
+{
+	return send_msg(fd, &(struct sync_msg){.type = type}, -1, e);
+}
+
+int sync_send_pid(int fd, pid_t pid, struct err *e)
+{
+	return send_msg(fd, &(struct sync_msg){.type = SYNC_PID, .code = pid}, -1, e);
+}
+
+int sync_send_fd(int fd, enum sync_type type, int passed, struct err *e)
+{
+	return send_msg(fd, &(struct sync_msg){.type = type}, passed, e);
 }
 
 static int expect(int fd, enum sync_type want, struct sync_msg *m, int *passed, struct err *e)

@@ -113,7 +113,10 @@ check_client_passes_signals()
 	expect 9 inside sh -c "$ENGINE run --rm --network none $IMAGE sh -c '
 			trap \"exit 9\" TERM; echo ready; while :; do sleep 0.1; done' >$BATS_TEST_TMPDIR/out &
 		client=\$!
-		until grep -q ready $BATS_TEST_TMPDIR/out; do sleep 0.1; done
+		for i in \$(seq 50); do
+			grep -q ready $BATS_TEST_TMPDIR/out && break
+			sleep 0.1
+		done
 		kill -TERM \$client
 		wait \$client"
 }

@@ -312,9 +312,10 @@ teardown()
 	is /not/yet/there
 }
 
-@test "docker: the second configured runtime is used when asked for" {
-	expect 0 once --runtime runc "$IMAGE" echo hello
+@test "docker: a runtime is configured with options and chosen by name" {
+	expect 0 once --runtime brig-debug "$IMAGE" echo hello
 	is hello
+	run ! once --runtime brig-wrong "$IMAGE" echo hello
 }
 
 @test "docker: nothing is left after the last container" {

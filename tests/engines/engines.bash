@@ -99,7 +99,11 @@ dockerd_up()
 	cat >"$dir/daemon.json" <<-EOF
 		{
 			"default-runtime": "brig",
-			"runtimes": { "brig": { "path": "$RUNTIME" } }
+			"runtimes": {
+				"brig": { "path": "$RUNTIME" },
+				"brig-debug": { "path": "$RUNTIME", "runtimeArgs": ["--debug"] },
+				"brig-wrong": { "path": "$RUNTIME", "runtimeArgs": ["--wrong"] }
+			}
 		}
 	EOF
 	spawn "$MACHINE_DIR/dockerd.log" dockerd --config-file "$dir/daemon.json" \

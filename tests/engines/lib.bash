@@ -3,7 +3,7 @@
 # in, and small helpers. The checks themselves are in checks.bash.
 #
 #   BRIG       the runtime under test (default: build/bin/brig of this repository)
-#   BRIG_ARGS  options before the engine's own (default: --level custom when BRIG is a brig)
+#   BRIG_FLAGS  options before the engine's own (default: --level custom when BRIG is a brig)
 #
 # A "private machine" is one process with its own mount, network, pid and cgroup namespace. Engines,
 # their shims and their containers live below it, so killing that one process ends all of them, and
@@ -28,12 +28,12 @@ runtime_path()
 # The engines know the runtime by the name "brig"; what it does there is decided by this script.
 write_wrapper()
 {
-	local path args=${BRIG_ARGS-}
+	local path args=${BRIG_FLAGS-}
 
 	path=$(runtime_path)
-	if [ -z "${BRIG_ARGS+set}" ] && [ "$(basename "$path")" = brig ]; then
-		args="--level custom"
-	fi
+	case ${path##*/} in
+	brig*) args=${BRIG_FLAGS---level custom} ;;
+	esac
 	printf '#!/bin/sh\nexec %s %s "$@"\n' "$path" "$args" >"$1"
 	chmod 755 "$1"
 }
@@ -190,6 +190,9 @@ machine_init()
 	for mount in /etc/cni /etc/docker /var/lib /var/tmp /root; do
 		[ ! -d "$mount" ] || mount -t tmpfs -o mode=755 tmpfs "$mount"
 	done
+	chmod 1777 /var/tmp
+	# Rootless Podman expects it, as systemd would have it.
+	mount --make-rshared /
 	mount -o remount,bind,ro /
 	echo "$pid" >"$dir/pid.new"
 	mv "$dir/pid.new" "$dir/pid"

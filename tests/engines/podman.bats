@@ -334,6 +334,12 @@ teardown()
 		'mkdir /sys/fs/cgroup/systemd/sub 2>/dev/null || mkdir /sys/fs/cgroup/sub'
 }
 
+@test "podman: options for the runtime are passed on" {
+	expect 0 engine --runtime-flag debug run --rm --network none "$IMAGE" echo hello
+	has hello
+	run ! engine --runtime-flag wrong run --rm --network none "$IMAGE" echo hello
+}
+
 @test "podman: nothing is left after the last container" {
 	check_nothing_left
 }

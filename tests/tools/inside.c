@@ -64,7 +64,7 @@ static int fds(void)
 
 static int notify(const char *text)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	const char *path = getenv("NOTIFY_SOCKET");
 	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
 
@@ -124,8 +124,8 @@ int main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "fds"))
 		return fds();
 	if (argc == 2 && !strcmp(argv[1], "keyring"))
-		return printf("%ld\n",
-			      syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0)) < 0;
+		return printf("%ld\n", syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID,
+					       KEY_SPEC_SESSION_KEYRING, 0)) < 0;
 	if (argc == 2 && !strcmp(argv[1], "winsize") && !ioctl(0, TIOCGWINSZ, &w))
 		return printf("%u %u\n", w.ws_row, w.ws_col) < 0;
 	if (argc == 2 && !strcmp(argv[1], "dumpable"))
@@ -136,6 +136,7 @@ int main(int argc, char **argv)
 		return notify(argv[2]);
 	if (argc == 3 && !strcmp(argv[1], "call"))
 		return ask(argv[2]);
-	fprintf(stderr, "usage: inside sched|fds|keyring|winsize|dumpable|ids|notify TEXT|call NAME\n");
+	fprintf(stderr,
+		"usage: inside sched|fds|keyring|winsize|dumpable|ids|notify TEXT|call NAME\n");
 	return 2;
 }

@@ -33,7 +33,7 @@ static void die(const char *what)
 
 static int listen_at(const char *path, int type)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	char tmp[sizeof(addr.sun_path)];
 	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 
@@ -58,11 +58,11 @@ static int listen_at(const char *path, int type)
 static size_t receive(int conn, char *buf, size_t size, int *fd)
 {
 	char control[CMSG_SPACE(sizeof(int))];
-	struct iovec iov = { .iov_base = buf, .iov_len = size - 1 };
-	struct msghdr m = { .msg_iov = &iov,
-			    .msg_iovlen = 1,
-			    .msg_control = control,
-			    .msg_controllen = sizeof(control) };
+	struct iovec iov = {.iov_base = buf, .iov_len = size - 1};
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control,
+			   .msg_controllen = sizeof(control)};
 	ssize_t n = recvmsg(conn, &m, MSG_CMSG_CLOEXEC);
 	struct cmsghdr *c;
 
@@ -99,7 +99,10 @@ static void put(int out, const char *buf, size_t len)
 /* Copies both ways until the terminal hangs up. */
 static void terminal(int master, int out)
 {
-	struct pollfd p[2] = { { .fd = master, .events = POLLIN }, { .fd = 0, .events = POLLIN } };
+	struct pollfd p[2] = {
+		{.fd = master, .events = POLLIN},
+                {.fd = 0,      .events = POLLIN}
+        };
 	char buf[4096];
 
 	for (;;) {
@@ -146,10 +149,10 @@ static void pidfd_report(int fd, int out, const char *name)
 static void agent(int listener)
 {
 	struct seccomp_notif req;
-	struct pollfd p = { .fd = listener, .events = POLLIN };
+	struct pollfd p = {.fd = listener, .events = POLLIN};
 
 	for (;;) {
-		struct seccomp_notif_resp resp = { 0 };
+		struct seccomp_notif_resp resp = {0};
 
 		if (poll(&p, 1, -1) < 0)
 			die("poll");
@@ -176,6 +179,8 @@ static void notify(int sock, int out)
 		size_t n = receive(sock, buf, sizeof(buf), &fd);
 
 		dprintf(out, "%.*s\n", (int)n, buf);
+		if (fd >= 0) /* BARRIER=1: its end says that we have read so far */
+			(void)close(fd);
 	}
 }
 
@@ -203,7 +208,7 @@ int main(int argc, char **argv)
 	} else if (!strcmp(argv[1], "pidfd")) {
 		pidfd_report(fd, out, buf);
 	} else if (!strcmp(argv[1], "seccomp")) {
-		struct pollfd p = { .fd = conn, .events = POLLIN };
+		struct pollfd p = {.fd = conn, .events = POLLIN};
 
 		do {
 			put(out, buf, len);

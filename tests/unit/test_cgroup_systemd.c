@@ -84,7 +84,7 @@ static void test_scope(const struct cgroup_host *host, bool rootless)
 	pid_t pid = sleeper();
 	CHECK(cgroup_spawn_fd(cg) == -1);
 	if (!ok(cgroup_attach(cg, pid, &e), &e)) {
-		CHECK(!"attach");
+		CHECK(false);
 		kill(pid, SIGKILL);
 		waitpid(pid, &status, 0);
 		return;
