@@ -39,8 +39,9 @@ char *container_hook_state(struct arena *a, const struct brig_state *s, const ch
 }
 
 /* The recorded process, not one that has got its number since (start time). */
-static int kill_init(const struct brig_state *s, struct err *e)
+static int kill_init(const struct brig_state *s, struct cgroup *cg, struct err *e)
 {
+	struct err ignored;
 	pid_t pid = (pid_t)s->pid;
 
 	if (pid <= 0 || process_start_time(pid) != s->start_time)
@@ -50,21 +51,13 @@ static int kill_init(const struct brig_state *s, struct err *e)
 		return 0;
 	if (sys_pidfd_send_signal(pidfd, SIGKILL) < 0 && errno != ESRCH)
 		return err_set(e, errno, "kill process %d", (int)pid);
+	/* v1's freezer holds back even SIGKILL until the thaw. */
+	if (cg && cgroup_is_frozen(cg) == 1)
+		(void)!cgroup_freeze(cg, false, &ignored); /* destroy does it again and reports */
 	struct pollfd p = {.fd = pidfd, .events = POLLIN};
 	if (poll(&p, 1, KILL_WAIT_MS) == 0)
 		return err_msg(e, EBUSY, "process %d does not end", (int)pid);
 	return 0;
-}
-
-static int remove_cgroup(struct arena *a, const struct brig_state *s, struct err *e)
-{
-	struct cgroup *cg = NULL;
-	int r = cgroup_open(a, &s->cgroup, &cg, e);
-
-	if (r == 0)
-		r = cgroup_destroy(cg, e);
-	cgroup_close(cg);
-	return r;
 }
 
 /* From the copy made at create: the bundle's file may have changed or gone. */
@@ -89,10 +82,14 @@ int container_destroy(const struct container_host *h, int dir, const struct brig
 {
 	own_arena struct arena a = {0};
 	struct err later;
-	int r = kill_init(s, e);
+	struct cgroup *cg = NULL;
+	int r = cgroup_open(&a, &s->cgroup, &cg, e);
 
-	if (remove_cgroup(&a, s, r < 0 ? &later : e) < 0 && r == 0)
+	if (kill_init(s, cg, r < 0 ? &later : e) < 0 && r == 0)
 		r = -e->code;
+	if (cg && cgroup_destroy(cg, r < 0 ? &later : e) < 0 && r == 0)
+		r = -e->code;
+	cgroup_close(cg);
 	if (resctrl_remove(s->resctrl_group, s->resctrl_monitor, r < 0 ? &later : e) < 0 && r == 0)
 		r = -e->code;
 	if (r < 0)
@@ -114,7 +111,9 @@ static void kill_first(const struct container_host *h, const char *id)
 
 	if (dir < 0 || store_load(dir, &a, &s, &ignored) < 0)
 		return;
-	if (kill_init(&s, &ignored) == 0 && cgroup_open(&a, &s.cgroup, &cg, &ignored) == 0)
+	if (cgroup_open(&a, &s.cgroup, &cg, &ignored) < 0)
+		cg = NULL;
+	if (kill_init(&s, cg, &ignored) == 0 && cg)
 		(void)!cgroup_signal(cg, SIGKILL, &ignored); /* destroy does it again and reports */
 	cgroup_close(cg);
 }

@@ -68,6 +68,8 @@ static int load(struct exec *x, struct err *e)
 	    cgroup_open(x->arena, &x->state.cgroup, &x->cgroup, e) < 0 ||
 	    ns_plan_make(x->config.linux_, &x->ns, e) < 0)
 		return -e->code;
+	if (!x->config.process)
+		x->config.process = &plan_no_process;
 	switch (status_of(x->dir, &x->state, x->cgroup)) {
 	case STATUS_STOPPED:
 	case STATUS_CREATING:

@@ -109,6 +109,10 @@ static bool has_start_container(const void *ctx)
 {
 	return plan_of(ctx)->config.hooks && plan_of(ctx)->config.hooks->n_start_container;
 }
+static bool has_program(const void *ctx)
+{
+	return !plan_of(ctx)->no_program;
+}
 static bool waits_for_start(const void *ctx)
 {
 	return !plan_of(ctx)->run;
@@ -423,7 +427,7 @@ static const struct step steps[] = {
 	{"privileged",            NULL,                 privileged,             NULL, STEP_PLAIN},
 	{"early filter",          NULL,                 early_filter,           NULL, STEP_NAMED},
 	{"user",		  NULL,                 user,                   NULL, STEP_NAMED},
-	{"find program",          NULL,                 find_program,           NULL, STEP_PLAIN},
+	{"find program",          has_program,          find_program,           NULL, STEP_PLAIN},
 	{"ready",                 NULL,                 ready,                  NULL, STEP_NAMED},
 	{"await start",           waits_for_start,      await_start,            NULL, STEP_NAMED},
 	{"startContainer hooks",  has_start_container,  start_container_hooks,  NULL, STEP_PLAIN},

@@ -14,9 +14,9 @@ struct init {
 	const struct plan *plan;
 	struct arena *arena;
 	struct cgroup *cgroup; /* the child enters it by itself where it can */
-	struct fs *fs; /* opened by the runtime, or NULL: opened here */
-	int sync;      /* our end of the pair */
-	int listen;    /* start socket; -1: run, which does not wait */
+	struct fs *fs;         /* opened by the runtime, or NULL: opened here */
+	int sync;              /* our end of the pair */
+	int listen;            /* start socket; -1: run, which does not wait */
 	int stub;
 	int console_socket;                  /* connected; -1: none */
 	const struct foreground *foreground; /* whose signal mask to undo; NULL: none */

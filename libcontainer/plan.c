@@ -64,6 +64,10 @@ static bool owns_mount_namespace(void)
 	return owner >= 0;
 }
 
+static const char *const no_args[] = {"(none)", NULL};
+
+const struct oci_process plan_no_process = {.args = no_args, .n_args = 1, .cwd = "/"};
+
 /* --- reading ------------------------------------------------------------------------------ */
 
 static int read_config(struct arena *a, const struct container_create_opts *o, struct plan *p,
@@ -85,8 +89,11 @@ static int read_config(struct arena *a, const struct container_create_opts *o, s
 		return err_wrap(e, "config.json");
 	if (!p->config.root)
 		return err_msg(e, EINVAL, "config.json: root: missing");
-	if (!p->config.process)
+	if (!p->config.process && p->run)
 		return err_msg(e, EINVAL, "config.json: process: missing");
+	p->no_program = !p->config.process;
+	if (p->no_program)
+		p->config.process = &plan_no_process;
 	return 0;
 }
 

@@ -66,6 +66,7 @@ struct plan {
 			       with notifications the listener must be handed over first */
 	bool sealed_self;   /* launch_reexec_sealed: the stub cannot protect the binary */
 	bool need_procfs;   /* something is written to /proc by the child */
+	bool no_program;    /* config.json has no process: there is nothing that start could run */
 	bool run;           /* no wait for start */
 	bool no_pivot, new_keyring;
 	const char *console_socket;
@@ -98,6 +99,9 @@ int plan_process_make(struct arena *a, const struct plan_process_request *req,
 bool plan_stub_passes(const struct seccomp_program *s);
 /* Descriptors from 3 on that the caller passed by LISTEN_FDS; before those of preserve_fds. */
 unsigned int plan_listen_fds(void);
+
+/* What stands for the process of a config.json that has none: create needs none, start does. */
+extern const struct oci_process plan_no_process;
 
 /* Whether brig itself may mount and clone namespaces here. */
 bool plan_is_privileged(void);

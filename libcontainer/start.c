@@ -111,6 +111,9 @@ static int start(struct start *s, struct err *e)
 
 	if (r < 0)
 		return r;
+	if (!s->config.process)
+		return err_msg(e, EINVAL,
+			       "config.json: process: missing, there is nothing to start");
 	own_fd int conn = connect_to_init(s, e);
 	if (conn < 0) {
 		struct err ignored;

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -231,6 +232,8 @@ int main(int argc, char **argv)
 			program);
 		return CODE_FAILED;
 	}
+	/* A caller that ignores it, as some daemons do, would have children reaped unseen. */
+	(void)signal(SIGCHLD, SIG_DFL);
 	int code = dispatch(&a, program, argc ? argv + 1 : argv);
 	if (fflush(stdout) != 0 && code == CODE_OK)
 		code = CODE_FAILED;

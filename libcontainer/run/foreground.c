@@ -117,6 +117,11 @@ static int reap(pid_t pid, int *status)
 		*status = one;
 		return 1;
 	}
+	/* Not a child of ours any more, whoever has reaped it: there is nothing to wait for. */
+	if (r < 0 && errno == ECHILD) {
+		*status = 255 << 8;
+		return 1;
+	}
 	return 0;
 }
 
