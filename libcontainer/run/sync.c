@@ -68,11 +68,6 @@ static int put(int fd, const struct sync_msg *m, size_t len, int passed, struct 
 
 enum { SHORT = offsetof(struct sync_msg, text) };
 
-int sync_send(int fd, enum sync_type type, struct err *e)
-{
-	return put(fd, &(struct sync_msg){.type = type}, SHORT, -1, e);
-}
-
 int sync_send_pid(int fd, pid_t pid, struct err *e)
 {
 	return put(fd, &(struct sync_msg){.type = SYNC_PID, .code = pid}, SHORT, -1, e);
@@ -124,12 +119,11 @@ static int get(int fd, struct sync_msg *m, int *passed, const char *what, struct
 	ssize_t n;
 
 	memset(m, 0, sizeof(*m));
+	/* ECONNRESET is told once, when the peer died with data of ours unread; what it said before
+	 * that comes after. */
 	do
 		n = recvmsg(fd, &h, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	/* The kernel answers so when the peer died with data of ours unread. */
-	if (n < 0 && errno == ECONNRESET)
-		n = 0;
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n < 0)
 		return err_set(e, errno, "wait for %s", what);
 	take_fds(&h, passed);
@@ -144,6 +138,18 @@ static int get(int fd, struct sync_msg *m, int *passed, const char *what, struct
 static int failed(const struct sync_msg *m, struct err *e)
 {
 	return err_msg(e, m->code, "%s", m->text);
+}
+
+int sync_send(int fd, enum sync_type type, struct err *e)
+{
+	int r = put(fd, &(struct sync_msg){.type = type}, SHORT, -1, e);
+	struct sync_msg m;
+	struct err ignored;
+
+	/* The peer has gone, perhaps not without a word. */
+	if (r == -EPIPE && get(fd, &m, NULL, "failed", &ignored) == 1 && m.type == SYNC_FAILED)
+		return failed(&m, e);
+	return r;
 }
 
 static int expect(int fd, enum sync_type want, struct sync_msg *m, int *passed, struct err *e)
