@@ -652,7 +652,7 @@ static int wait_for_end(struct create *c, int *code, struct err *e)
 	int status = 0;
 
 	/* Others may work on it while it runs. */
-	own_close(&c->dir);
+	store_unlock(c->dir);
 	if (c->notify.sock >= 0)
 		c->foreground.notify = &c->notify;
 	int r = foreground_wait(&c->foreground, c->pid, c->pidfd, c->master, &status, e);
@@ -663,8 +663,8 @@ static int wait_for_end(struct create *c, int *code, struct err *e)
 	if (c->opts->keep)
 		return 0;
 	struct err gone;
-	c->dir = store_open(c->host, c->opts->id, STORE_LOCKED, &gone);
-	if (c->dir < 0) /* somebody deleted it meanwhile */
+	/* Somebody may have deleted it meanwhile, and made another one of that name. */
+	if (store_lock(c->dir, c->opts->id, &gone) < 0)
 		return 0;
 	c->state.pid = 0;
 	return container_destroy(c->host, c->dir, &c->state, e);

@@ -410,6 +410,11 @@ static int serve_listener(void *ctx, struct err *e)
 	return r < 0 ? r : sync_send(x->sync, SYNC_LISTENER_DONE, e);
 }
 
+static int await_ready(void *ctx, struct err *e)
+{
+	return sync_expect(exec_of(ctx)->sync, SYNC_READY, e);
+}
+
 static int await_exec(void *ctx, struct err *e)
 {
 	const struct exec *x = ctx;
@@ -427,6 +432,7 @@ static const struct step steps[] = {
 	{"pidfd socket",     wants_pidfd_socket, send_pidfd,      NULL,       STEP_PLAIN},
 	{"tell placed",      wants_placed,       tell_placed,     NULL,       STEP_NAMED},
 	{"await console",    wants_console_fd,   await_console,   NULL,       STEP_PLAIN},
+	{"await ready",      NULL,               await_ready,     NULL,       STEP_PLAIN},
 	{"listener",         has_listener,       serve_listener,  NULL,       STEP_PLAIN},
 	{"await exec",       NULL,               await_exec,      NULL,       STEP_PLAIN},
 };
