@@ -517,9 +517,9 @@ static int create_init(struct create *c, const struct container_host *h,
 		.master = -1,
 		.foreground = {.signals = -1, .tty = -1},
 	};
-	int r = process_check_preserved(o->preserve_fds, e);
+	int r = process_check_preserved(o->preserve_fds + plan_listen_fds(), e);
 	if (r == 0)
-		process_close_all_but(o->preserve_fds, (int[]){log_fd()}, 1);
+		process_close_all_but(o->preserve_fds + plan_listen_fds(), (int[]){log_fd()}, 1);
 	return r;
 }
 
@@ -549,6 +549,9 @@ static int make_container(struct create *c, bool run, struct err *e)
 	r = plan_make(c->arena, &req, &c->plan, e);
 	if (r == 0 && c->plan.sealed_self)
 		r = launch_reexec_sealed(e);
+	/* Not before: over a re-execution what it blocks would become the caller's mask. */
+	if (r == 0 && c->in_foreground)
+		r = foreground_begin(&c->foreground, e);
 	if (r < 0)
 		return r;
 	r = steps_run(run ? "run" : "create", steps, LEN(steps), c, e);
@@ -646,8 +649,6 @@ int container_run(const struct container_host *h, const struct container_create_
 	/* Orphans of a container without its own pid namespace come to us and are reaped. */
 	if (c.in_foreground && !o->no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		return err_set(e, errno, "become a subreaper");
-	if (r == 0 && c.in_foreground)
-		r = foreground_begin(&c.foreground, e);
 	if (r == 0)
 		r = run_container(&c, code, e);
 	foreground_end(&c.foreground);

@@ -124,14 +124,26 @@ static int plan_namespaces(struct arena *a, struct plan *p, struct err *e)
 
 /* --- the process -------------------------------------------------------------------------- */
 
+unsigned int plan_listen_fds(void)
+{
+	const char *fds = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
+	uint32_t n, whose;
+
+	if (!fds || !str_u32(fds, &n) || n > 1024)
+		return 0;
+	/* Meant for another process, whose descriptors have nothing to do with ours. */
+	if (pid && (!str_u32(pid, &whose) || whose != (uint32_t)getpid()))
+		return 0;
+	return n;
+}
+
 /* runc: LISTEN_FDS of the caller are preserved and announced, as if systemd had passed them. */
 static const char *const *process_env(struct arena *a, const struct oci_process *spec,
 				      unsigned int *preserve)
 {
-	const char *listen = getenv("LISTEN_FDS");
-	uint32_t n;
+	unsigned int n = plan_listen_fds();
 
-	if (!listen || !str_u32(listen, &n) || n == 0 || n > 1024)
+	if (n == 0)
 		return spec->env ? spec->env : arena_new(a, sizeof(char *));
 	const char **env = arena_array(a, spec->n_env + 3, sizeof(char *));
 	if (spec->n_env)
