@@ -598,6 +598,9 @@ static int make_container(struct create *c, bool run, struct err *e)
 	r = plan_make(c->arena, &req, &c->plan, e);
 	if (r == 0 && c->plan.sealed_self)
 		r = launch_reexec_sealed(e);
+	/* Not before: over a re-execution what it blocks would become the caller's mask. */
+	if (r == 0 && c->in_foreground)
+		r = foreground_begin(&c->foreground, e);
 	if (r < 0)
 		return r;
 	r = steps_run(run ? "run" : "create", steps, LEN(steps), c, e);
@@ -704,8 +707,6 @@ int container_run(const struct container_host *h, const struct container_create_
 	/* Orphans of a container without its own pid namespace come to us and are reaped. */
 	if (c.in_foreground && !o->no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		return err_set(e, errno, "become a subreaper");
-	if (r == 0 && c.in_foreground)
-		r = foreground_begin(&c.foreground, e);
 	if (r == 0)
 		r = run_container(&c, code, e);
 	foreground_end(&c.foreground);

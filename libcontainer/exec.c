@@ -447,7 +447,6 @@ static void prepare_join(struct exec *x)
 		.process = &x->process,
 		.seccomp = &x->seccomp,
 		.arena = x->arena,
-		.id = x->state.id,
 		.seccomp_early = early,
 		.sealed_self = may_be_traced(x) || !plan_stub_passes(&x->seccomp),
 		.cgroup = x->enter_cgroup ? x->cgroup : NULL,
@@ -488,6 +487,12 @@ static int exec_process(struct exec *x, int *code, struct err *e)
 		if (r < 0)
 			return r;
 	}
+	/* Not before: over a re-execution what it blocks would become the caller's mask. */
+	if (!x->opts->detach) {
+		r = foreground_begin(&x->foreground, e);
+		if (r < 0)
+			return r;
+	}
 	/* Before it is cloned: a joiner must not be dumpable for an instant (CVE-2016-9962). */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return err_set(e, errno, "PR_SET_DUMPABLE");
@@ -512,17 +517,14 @@ int container_exec(const struct container_host *h, const struct container_exec_o
 		.master = -1,
 		.foreground = {.signals = -1, .tty = -1},
 	};
-	unsigned int passed = o->preserve_fds + plan_listen_fds();
-	int r = process_check_preserved(passed, e);
+	unsigned int preserved = o->preserve_fds + plan_listen_fds();
+	int r = process_check_preserved(preserved, e);
 
 	*code = 0;
 	if (r < 0)
 		return r;
-	process_close_all_but(passed, (int[]){log_fd()}, 1);
-	if (!o->detach)
-		r = foreground_begin(&x.foreground, e);
-	if (r == 0)
-		r = exec_process(&x, code, e);
+	process_close_all_but(preserved, (int[]){log_fd()}, 1);
+	r = exec_process(&x, code, e);
 	foreground_end(&x.foreground);
 	cgroup_close(x.cgroup);
 	own_close(&x.dir);

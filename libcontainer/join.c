@@ -121,7 +121,8 @@ static int become_root(void *ctx, struct err *e)
 
 static int keyring(void *ctx, struct err *e)
 {
-	return session_keyring(join_of(ctx)->id, e);
+	(void)ctx;
+	return session_keyring(e);
 }
 
 static int console(void *ctx, struct err *e)

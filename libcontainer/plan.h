@@ -95,6 +95,9 @@ struct plan_process_request {
 int plan_process_make(struct arena *a, const struct plan_process_request *req,
 		      struct plan_process *out, struct err *e) MUST_CHECK;
 
+/* How many descriptors the caller passes by sd_listen_fds(3)'s rules, behind preserve-fds. */
+unsigned int plan_listen_fds(void);
+
 /* Whether the filter lets the exec stub (run/stub) do its work. */
 bool plan_stub_passes(const struct seccomp_program *s);
 /* Descriptors from 3 on that the caller passed by LISTEN_FDS; before those of preserve_fds. */

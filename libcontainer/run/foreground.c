@@ -188,11 +188,13 @@ static void to_container(struct input *in, int master)
 		in->at = in->len = 0;
 }
 
+/* What was written before the end.  Others in the container may go on writing for ever. */
 static void drain(int master)
 {
+	enum { READS = 256 }; /* each of up to a page: more than a pseudoterminal keeps */
 	struct pollfd p = {.fd = master, .events = POLLIN};
 
-	while (master >= 0 && poll(&p, 1, 0) > 0 && to_host(master))
+	for (int i = 0; i < READS && master >= 0 && poll(&p, 1, 0) > 0 && to_host(master); i++)
 		;
 }
 
