@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "annotation.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
@@ -80,8 +81,12 @@ static void run_poststop(struct arena *a, int dir, const struct brig_state *s)
 		return;
 	struct brig_state stopped = *s;
 	stopped.pid = 0;
+	struct hook_output output;
+	if (annotation_hook_output(&c, &output, &e) < 0)
+		log_warn("%s", e.msg);
 	hooks_run_all("poststop", c.hooks->poststop, c.hooks->n_poststop,
-		      container_hook_state(a, &stopped, "stopped"));
+		      container_hook_state(a, &stopped, "stopped"), &output);
+	hook_output_close(&output);
 }
 
 int container_destroy(const struct container_host *h, int dir, const struct brig_state *s,

@@ -261,7 +261,7 @@ static int create_container_hooks(void *ctx, struct err *e)
 	const struct oci_hooks *h = c->plan->config.hooks;
 
 	return hooks_run("createContainer", h->create_container, h->n_create_container,
-			 state_inside(c), e);
+			 state_inside(c), c->in->hook_output, e);
 }
 
 static int enter_root(void *ctx, struct err *e)
@@ -318,7 +318,8 @@ static int ready(void *ctx, struct err *e)
 	struct child *c = ctx;
 
 	/* What is kept while it waits: nothing that leads outside, nor the lock on the state. */
-	int keep[] = {c->in->sync, c->in->listen, c->in->stub, log_fd()};
+	const struct hook_output *hooks = c->in->hook_output;
+	int keep[] = {c->in->sync, c->in->listen, c->in->stub, log_fd(), hooks->out, hooks->err};
 
 	process_close_all_but(c->plan->process.preserve_fds, keep, LEN(keep));
 	/* From here on the runtime may go: a created container waits for start without it. */
@@ -371,7 +372,7 @@ static int start_container_hooks(void *ctx, struct err *e)
 	const struct oci_hooks *h = c->plan->config.hooks;
 
 	return hooks_run("startContainer", h->start_container, h->n_start_container,
-			 state_inside(c), e);
+			 state_inside(c), c->in->hook_output, e);
 }
 
 static int execute(void *ctx, struct err *e)

@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "annotation.h"
 #include "base/file.h"
 #include "base/own.h"
 #include "base/sys.h"
@@ -83,12 +84,17 @@ static int fail(struct start *s, struct err *e)
 static int poststart(struct start *s, struct err *e)
 {
 	const struct oci_hooks *h = s->config.hooks;
+	struct hook_output output;
 	struct err ignored;
 
 	if (!h || !h->n_poststart)
 		return 0;
-	if (hooks_run("poststart", h->poststart, h->n_poststart,
-		      container_hook_state(s->arena, &s->state, "running"), e) == 0)
+	int r = annotation_hook_output(&s->config, &output, e);
+	if (r == 0)
+		r = hooks_run("poststart", h->poststart, h->n_poststart,
+			      container_hook_state(s->arena, &s->state, "running"), &output, e);
+	hook_output_close(&output);
+	if (r == 0)
 		return 0;
 	(void)!cgroup_signal(s->cgroup, SIGKILL, &ignored);
 	return -e->code;
