@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "annotation.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
@@ -157,8 +158,12 @@ static int run_poststop(void *ctx, struct err *e)
 		return 0;
 	struct brig_state stopped = *d->state;
 	stopped.pid = 0;
+	struct hook_output output;
+	if (annotation_hook_output(&c, &output, &ignored) < 0)
+		log_warn("%s", ignored.msg);
 	hooks_run_all("poststop", c.hooks->poststop, c.hooks->n_poststop,
-		      container_hook_state(d->arena, &stopped, "stopped"));
+		      container_hook_state(d->arena, &stopped, "stopped"), &output);
+	hook_output_close(&output);
 	return 0;
 }
 

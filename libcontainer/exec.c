@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "annotation.h"
 #include "base/fdpass.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -241,6 +242,7 @@ static int plan(struct exec *x, struct err *e)
 	};
 	if (plan_process_make(x->arena, &req, &x->process, e) < 0)
 		return err_wrap(e, "process");
+	annotation_creds(&x->config, &x->process.creds);
 	for (size_t i = 0; o->caps && o->caps[i]; i++)
 		if (caps_plan_add(&x->process.caps, o->caps[i], e) < 0)
 			return -e->code;

@@ -266,7 +266,7 @@ static int create_container_hooks(void *ctx, struct err *e)
 	const struct oci_hooks *h = c->plan->config.hooks;
 
 	return hooks_run("createContainer", h->create_container, h->n_create_container,
-			 state_inside(c), e);
+			 state_inside(c), c->in->hook_output, e);
 }
 
 static int enter_root(void *ctx, struct err *e)
@@ -323,7 +323,8 @@ static int ready(void *ctx, struct err *e)
 	struct child *c = ctx;
 
 	/* What is kept while it waits: nothing that leads outside, nor the lock on the state. */
-	int keep[] = {c->in->sync, c->in->listen, c->in->stub, log_fd()};
+	const struct hook_output *hooks = c->in->hook_output;
+	int keep[] = {c->in->sync, c->in->listen, c->in->stub, log_fd(), hooks->out, hooks->err};
 
 	process_close_all_but(c->plan->process.preserve_fds, keep, LEN(keep));
 	/* From here on the runtime may go: a created container waits for start without it. */
@@ -385,9 +386,11 @@ static int start_container_hooks(void *ctx, struct err *e)
 	struct child *c = ctx;
 	const struct oci_hooks *h = c->plan->config.hooks;
 	const struct hooks_guard guard = {confine_hook, c->plan};
+	struct hook_output how = *c->in->hook_output;
 
-	return hooks_run_guarded("startContainer", h->start_container, h->n_start_container,
-				 state_inside(c), &guard, e);
+	how.guard = &guard;
+	return hooks_run("startContainer", h->start_container, h->n_start_container,
+			 state_inside(c), &how, e);
 }
 
 static int execute(void *ctx, struct err *e)

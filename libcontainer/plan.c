@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "annotation.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
@@ -234,6 +235,7 @@ static int plan_process(struct arena *a, const struct plan_request *req, struct 
 
 	if (plan_process_make(a, &r, &p->process, e) < 0)
 		return err_wrap(e, "process");
+	annotation_creds(&p->config, &p->process.creds);
 	uint32_t ignored;
 	if (p->has_idmap && !idmap_uid_to_host(&p->idmap, p->process.creds.uid, &ignored))
 		return err_msg(e, EINVAL, "process: user: uid: %u is not mapped",
@@ -399,7 +401,7 @@ int plan_make(struct arena *a, const struct plan_request *req, struct plan *p, s
 	};
 	p->nested = plan_in_user_namespace();
 	p->rootless = is_rootless(req->host, p->nested);
-	if (read_config(a, o, p, e) < 0)
+	if (read_config(a, o, p, e) < 0 || annotation_apply(a, &p->config, e) < 0)
 		return -e->code;
 	const struct oci_linux *l = p->config.linux_;
 	if (plan_namespaces(a, p, e) < 0 || plan_process(a, req, p, e) < 0)

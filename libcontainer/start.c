@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "annotation.h"
 #include "base/file.h"
 #include "base/own.h"
 #include "base/step.h"
@@ -139,8 +140,14 @@ static int poststart(void *ctx, struct err *e)
 	struct start *s = ctx;
 	const struct oci_hooks *h = s->config.hooks;
 
-	return hooks_run("poststart", h->poststart, h->n_poststart,
-			 container_hook_state(s->arena, &s->state, "running"), e);
+	struct hook_output output;
+	int r = annotation_hook_output(&s->config, &output, e);
+
+	if (r == 0)
+		r = hooks_run("poststart", h->poststart, h->n_poststart,
+			      container_hook_state(s->arena, &s->state, "running"), &output, e);
+	hook_output_close(&output);
+	return r;
 }
 
 static const struct step steps[] = {
