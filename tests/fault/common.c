@@ -60,7 +60,7 @@ int tell_done(void)
 
 void find(char **why, const char *format, ...)
 {
-	char *line, *all;
+	char *line = NULL, *all = NULL;
 	va_list ap;
 
 	va_start(ap, format);

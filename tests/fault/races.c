@@ -22,18 +22,18 @@ struct race {
 };
 
 static const struct race races[] = {
-	{"create, create", NULL,             "create -b b ID",    "create -b b ID",    1, 1, false},
-	{"run, run",       NULL,             "run -d -b b ID",    "run -d -b b ID",    1, 1, false},
-	{"create, delete", NULL,             "create -b b ID",    "delete --force ID", 1, 2, false},
-	{"create, state",  NULL,             "create -b b ID",    "list",              2, 2, false},
-	{"start, start",   "create -b b ID", "start ID",          "start ID",          1, 1, false},
-	{"start, delete",  "create -b b ID", "start ID",          "delete --force ID", 1, 2, true },
-	{"start, kill",    "create -b b ID", "start ID",          "kill ID KILL",      1, 2, false},
-	{"delete, delete", "run -d -b b ID", "delete --force ID", "delete --force ID", 2, 2, true },
-	{"kill, delete",   "run -d -b b ID", "kill ID KILL",      "delete --force ID", 1, 2, true },
-	{"pause, delete",  "run -d -b b ID", "pause ID",          "delete --force ID", 1, 2, true },
+	{"create, create", NULL,             "create -b b ID",       "create -b b ID",    1, 1, false},
+	{"run, run",       NULL,             "run -d -b b ID",       "run -d -b b ID",    1, 1, false},
+	{"create, delete", NULL,             "create -b b ID",       "delete --force ID", 1, 2, false},
+	{"create, state",  NULL,             "create -b b ID",       "list",              2, 2, false},
+	{"start, start",   "create -b b ID", "start ID",             "start ID",          1, 1, false},
+	{"start, delete",  "create -b b ID", "start ID",             "delete --force ID", 1, 2, true },
+	{"start, kill",    "create -b b ID", "start ID",             "kill ID KILL",      1, 2, false},
+	{"delete, delete", "run -d -b b ID", "delete --force ID",    "delete --force ID", 2, 2, true },
+	{"kill, delete",   "run -d -b b ID", "kill ID KILL",         "delete --force ID", 1, 2, true },
+	{"pause, delete",  "run -d -b b ID", "pause ID",             "delete --force ID", 1, 2, true },
 	{"exec, delete",   "run -d -b b ID", "exec -d ID /bin/true", "delete --force ID", 1, 2, true },
-	{"pause, kill",    "run -d -b b ID", "pause ID",          "kill ID KILL",      1, 2, false},
+	{"pause, kill",    "run -d -b b ID", "pause ID",             "kill ID KILL",      1, 2, false},
 };
 enum { N_RACES = sizeof(races) / sizeof(races[0]) };
 
