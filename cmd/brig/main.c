@@ -226,6 +226,8 @@ int main(int argc, char **argv)
 
 	if (fill_standard_fds() < 0)
 		return CODE_FAILED;
+	/* A caller that ignores it would have the kernel reap our children: waits then fail. */
+	(void)signal(SIGCHLD, SIG_DFL);
 	/* Everything here trusts its environment and its arguments. */
 	if (getauxval(AT_SECURE)) {
 		fprintf(stderr, "%s: refuses to run setuid, setgid or with file capabilities\n",
