@@ -236,7 +236,14 @@ build/bin/abtime: tests/bench/abtime.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(STD) $(WARN) $(TOOL_WERROR) -O2 -o $@ $<
 
-.PHONY: unit-programs fuzz-programs test-programs
+FAULT_TESTS := $(patsubst %,build/fault/bin/%,steps races storage stress)
+build/fault/bin/%: tests/fault/%.c tests/fault/common.c tests/fault/left.c tests/fault/fault.h Makefile
+	$(say) TEST $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(STD) $(WARN) $(TOOL_WERROR) -O1 -g -o $@ $(filter %.c,$^)
+
+.PHONY: unit-programs fuzz-programs test-programs fault-programs
+fault-programs: $(FAULT_TESTS)
 unit-programs: $(UNIT)
 fuzz-programs: $(FUZZ)
 test-programs: build/bin/probe
@@ -275,7 +282,7 @@ san-run: unit-programs fuzz-programs
 check-engines: all test-programs
 	@tests/lib/run-bats engines $(or $(BATS),$(wildcard tests/engines/*.bats))
 check-fault:
-	@$(MAKE) --no-print-directory FAULT=1 all
+	@$(MAKE) --no-print-directory FAULT=1 all fault-programs
 	@tests/fault/run
 check-vm: all test-programs
 	@tests/vm/run
@@ -355,7 +362,7 @@ help:
 	@echo '  check-unit         unit tests'
 	@echo '  check-fuzz         the fuzz targets over their corpus'
 	@echo '  check-integration  bats tests; BATS=FILES chooses, BRIG=PROGRAM tests another runtime'
-	@echo '  check-fault        each step made to fail once'
+	@echo '  check-fault        each step made to fail, each process killed; races, full disks, crowds'
 	@echo '  check-vm           a subset of the bats tests on cgroup v2 in a virtual machine'
 	@echo '  fuzz T=NAME        libFuzzer for SECONDS=60'
 	@echo '  lint [TIDY=1]      format, layers, sizes, scripts, both compilers [and clang-tidy]'

@@ -28,7 +28,7 @@ static void control_done(struct control *c)
 }
 
 static int control_open(struct control *c, const struct container_host *h, const char *id,
-			enum store_lock lock, struct err *e)
+			enum store_locking lock, struct err *e)
 {
 	*c = (struct control){.dir = store_open(h, id, lock, e)};
 	if (c->dir < 0)

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "annotation.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
@@ -64,6 +65,10 @@ static bool owns_mount_namespace(void)
 	return owner >= 0;
 }
 
+static const char *const no_args[] = {"(none)", NULL};
+
+const struct oci_process plan_no_process = {.args = no_args, .n_args = 1, .cwd = "/"};
+
 /* --- reading ------------------------------------------------------------------------------ */
 
 static int read_config(struct arena *a, const struct container_create_opts *o, struct plan *p,
@@ -85,8 +90,11 @@ static int read_config(struct arena *a, const struct container_create_opts *o, s
 		return err_wrap(e, "config.json");
 	if (!p->config.root)
 		return err_msg(e, EINVAL, "config.json: root: missing");
-	if (!p->config.process)
+	if (!p->config.process && p->run)
 		return err_msg(e, EINVAL, "config.json: process: missing");
+	p->no_program = !p->config.process;
+	if (p->no_program)
+		p->config.process = &plan_no_process;
 	return 0;
 }
 
@@ -227,6 +235,7 @@ static int plan_process(struct arena *a, const struct plan_request *req, struct 
 
 	if (plan_process_make(a, &r, &p->process, e) < 0)
 		return err_wrap(e, "process");
+	annotation_creds(&p->config, &p->process.creds);
 	uint32_t ignored;
 	if (p->has_idmap && !idmap_uid_to_host(&p->idmap, p->process.creds.uid, &ignored))
 		return err_msg(e, EINVAL, "process: user: uid: %u is not mapped",
@@ -392,7 +401,7 @@ int plan_make(struct arena *a, const struct plan_request *req, struct plan *p, s
 	};
 	p->nested = plan_in_user_namespace();
 	p->rootless = is_rootless(req->host, p->nested);
-	if (read_config(a, o, p, e) < 0)
+	if (read_config(a, o, p, e) < 0 || annotation_apply(a, &p->config, e) < 0)
 		return -e->code;
 	const struct oci_linux *l = p->config.linux_;
 	if (plan_namespaces(a, p, e) < 0 || plan_process(a, req, p, e) < 0)

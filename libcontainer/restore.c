@@ -323,11 +323,14 @@ static int namespaces_ready(struct restore *c, pid_t pid, struct err *e)
 
 	if (r < 0 || !h)
 		return r;
+	const struct hook_output keep = HOOK_OUTPUT_KEPT;
+
 	c->state.pid = pid;
 	const char *state = container_hook_state(c->arena, &c->state, "created");
-	r = hooks_run("prestart", h->prestart, h->n_prestart, state, e);
+	r = hooks_run("prestart", h->prestart, h->n_prestart, state, &keep, e);
 	return r < 0 ? r
-		     : hooks_run("createRuntime", h->create_runtime, h->n_create_runtime, state, e);
+		     : hooks_run("createRuntime", h->create_runtime, h->n_create_runtime, state,
+				 &keep, e);
 }
 
 static int take_console(struct restore *c, int *fd, struct err *e)

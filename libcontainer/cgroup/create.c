@@ -225,6 +225,8 @@ int cg_make_all(struct cgroup *cg, struct err *e)
 		return r;
 	}
 	drop_missing(cg);
+	for (size_t i = 0; i < cg->n_dirs; i++)
+		cg->dirs[i].kept = !cg->dirs[i].is_new;
 	return 0;
 }
 
@@ -286,6 +288,7 @@ int cgroup_open(struct arena *a, const struct cgroup_record *r, struct cgroup **
 			continue;
 		*d = (struct cg_dir){.hierarchy = arena_strdup(a, hierarchy),
 				     .path = arena_strdup(a, r->dirs[i].path),
+				     .kept = r->dirs[i].kept,
 				     .ctrls = cg_ctrls(hierarchy, ","),
 				     .fd = -1,
 				     .tasks = -1};
@@ -302,7 +305,7 @@ static struct cgroup_record make_record(struct arena *a, enum cgroup_layout layo
 	struct cgroup_dir *list = arena_array(a, n + 1, sizeof(*list));
 
 	for (size_t i = 0; i < n; i++)
-		list[i] = (struct cgroup_dir){dirs[i].hierarchy, dirs[i].path};
+		list[i] = (struct cgroup_dir){dirs[i].hierarchy, dirs[i].path, dirs[i].kept};
 	return (struct cgroup_record){.layout = word_name(layout_words, layout),
 				      .manager = word_name(manager_words, manager),
 				      .unit = unit,

@@ -48,6 +48,7 @@ struct cg_dir {
 	int tasks;        /* v1: open for cgroup_enter; -1: not */
 	size_t made_from; /* length of the first directory that create made, 0: none made */
 	bool is_new;      /* create made the directory itself */
+	bool kept;        /* it was there before: not removed */
 };
 
 struct cgroup_plan {

@@ -117,6 +117,11 @@ static int reap(pid_t pid, int *status)
 		*status = one;
 		return 1;
 	}
+	/* Not a child of ours any more, whoever has reaped it: there is nothing to wait for. */
+	if (r < 0 && errno == ECHILD) {
+		*status = 255 << 8;
+		return 1;
+	}
 	return 0;
 }
 
@@ -183,11 +188,13 @@ static void to_container(struct input *in, int master)
 		in->at = in->len = 0;
 }
 
+/* What was written before the end.  Others in the container may go on writing for ever. */
 static void drain(int master)
 {
+	enum { READS = 256 }; /* each of up to a page: more than a pseudoterminal keeps */
 	struct pollfd p = {.fd = master, .events = POLLIN};
 
-	while (master >= 0 && poll(&p, 1, 0) > 0 && to_host(master))
+	for (int i = 0; i < READS && master >= 0 && poll(&p, 1, 0) > 0 && to_host(master); i++)
 		;
 }
 
