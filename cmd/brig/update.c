@@ -157,11 +157,13 @@ static int update(struct command *c, struct err *e)
 	merge_others(c->arena, o, &res);
 	unlimited_swap(c->arena, &res);
 	struct oci_intel_rdt rdt = {
-		.l3_cache_schema = o->l3_cache_schema && *o->l3_cache_schema ? o->l3_cache_schema : NULL,
+		.l3_cache_schema =
+			o->l3_cache_schema && *o->l3_cache_schema ? o->l3_cache_schema : NULL,
 		.mem_bw_schema = o->mem_bw_schema && *o->mem_bw_schema ? o->mem_bw_schema : NULL,
 	};
 	return container_update(&c->host, c->args[0], &res,
-				rdt.l3_cache_schema || rdt.mem_bw_schema ? &rdt : NULL, c->arena, e);
+				rdt.l3_cache_schema || rdt.mem_bw_schema ? &rdt : NULL, c->arena,
+				e);
 }
 
 const struct verb verb_update = {

@@ -25,10 +25,10 @@ enum cgroup_manager { CGROUP_CGROUPFS, CGROUP_SYSTEMD, CGROUP_DISABLED };
 struct cgroup_host {
 	enum cgroup_layout layout;
 	struct cgroup_mount {
-		const char *hierarchy;   /* "" for cgroup2, else "cpu,cpuacct", "name=systemd" ... */
-		const char *mountpoint;  /* /sys/fs/cgroup/... */
-		const char *own_path;    /* of the calling process, from /proc/self/cgroup */
-	} *mounts;
+		const char *hierarchy;  /* "" for cgroup2, else "cpu,cpuacct", "name=systemd" ... */
+		const char *mountpoint; /* /sys/fs/cgroup/... */
+		const char *own_path;   /* of the calling process, from /proc/self/cgroup */
+	} * mounts;
 	size_t n_mounts;
 };
 int cgroup_host_probe(struct arena *a, struct cgroup_host *out, struct err *e) MUST_CHECK;
@@ -36,10 +36,10 @@ int cgroup_host_probe(struct arena *a, struct cgroup_host *out, struct err *e) M
 struct cgroup_request {
 	const char *id;
 	enum cgroup_manager manager;
-	bool rootless;            /* no right to make cgroups is no error unless limits are asked */
-	bool own_namespace;       /* the container gets its own cgroup namespace */
-	bool delegate;            /* a read-write cgroup mount: chown the delegation files (v2) */
-	uint32_t delegate_uid;    /* host uid to own them */
+	bool rootless;         /* no right to make cgroups is no error unless limits are asked */
+	bool own_namespace;    /* the container gets its own cgroup namespace */
+	bool delegate;         /* a read-write cgroup mount: chown the delegation files (v2) */
+	uint32_t delegate_uid; /* host uid to own them */
 	const struct oci_linux *linux_; /* cgroupsPath and resources; may be NULL */
 };
 

@@ -8,11 +8,11 @@
 /*
  * What `events` prints in "data": one JSON object (one line, in the arena) in runc's shape:
  * cpu{usage{total,percpu,kernel,user},throttling{...},psi}, cpuset, memory{cache,usage,swap,
- * kernel,kernelTCP,raw,psi}, pids{current,limit}, blkio{...,psi}, hugetlb{}, intel_rdt, network_interfaces.
- * Files that the layout lacks are left out of the object, never guessed.
+ * kernel,kernelTCP,raw,psi}, pids{current,limit}, blkio{...,psi}, hugetlb{}, intel_rdt,
+ * network_interfaces. Files that the layout lacks are left out of the object, never guessed.
  */
-int cgroup_stats_json(struct arena *a, const struct cgroup *cg, char **out, struct err *e)
-	MUST_CHECK;
+int cgroup_stats_json(struct arena *a, const struct cgroup *cg, char **out,
+		      struct err *e) MUST_CHECK;
 
 /*
  * Watches for OOM kills: a descriptor that becomes readable when one may have happened (v1:

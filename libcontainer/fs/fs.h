@@ -29,11 +29,11 @@
 
 struct fs_request {
 	const struct oci_config *config;
-	const char *bundle;             /* absolute */
+	const char *bundle; /* absolute */
 	bool no_pivot;
-	bool rootless;                  /* brig has no rights on the host: open happens in the child */
+	bool rootless; /* brig has no rights on the host: open happens in the child */
 	bool has_userns, own_cgroup_ns, own_mount_ns, own_net_ns, joins_net_ns;
-	const struct idmap *idmap;      /* of the container; NULL without a user namespace */
+	const struct idmap *idmap; /* of the container; NULL without a user namespace */
 	enum cgroup_layout cgroup_layout;
 	const struct cgroup_view *cgroup_views;
 	size_t n_cgroup_views;

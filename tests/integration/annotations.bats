@@ -16,7 +16,7 @@ more_setup() { known_peer_failure runc; }
 	local keep='.annotations = {"run.oci.keep_original_groups": "1"}'
 	config '.process.args = ["sleep", "100"]'
 	config "$keep | .process.user.additionalGids = [77]"
-	BR=(setpriv --groups 0,1234,4321 "${BR[@]}")
+	BR=(setpriv "--groups=0,1234,4321" "${BR[@]}")
 	ok run -d -b "$B" "$ID"
 	ok exec "$ID" id -G
 	out_is '0 1234 4321'
