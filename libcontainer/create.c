@@ -63,6 +63,7 @@ struct create {
 	int master; /* foreground terminal */
 	struct foreground foreground;
 	bool in_foreground;
+	bool leaves_something; /* undoing has failed somewhere */
 	struct notify notify;
 	struct hook_output hook_output;
 };
@@ -151,6 +152,9 @@ static void release_id(void *ctx)
 	struct create *c = ctx;
 	struct err e;
 
+	/* What could not be removed is found by the state: another delete tries again. */
+	if (c->leaves_something)
+		return;
 	if (store_remove(c->host, c->opts->id, &e) < 0)
 		log_warn("%s", e.msg);
 	own_close(&c->dir);
@@ -190,8 +194,10 @@ static void drop_cgroup(void *ctx)
 	struct create *c = ctx;
 	struct err e;
 
-	if (cgroup_destroy(c->cgroup, &e) < 0)
+	if (cgroup_destroy(c->cgroup, &e) < 0) {
 		log_warn("%s", e.msg);
+		c->leaves_something = true;
+	}
 	cgroup_close(c->cgroup);
 	c->cgroup = NULL;
 }
