@@ -352,7 +352,7 @@ static int attach(void *ctx, struct err *e)
 	while (x->opts->cgroups && x->opts->cgroups[n])
 		n++;
 	return n ? cgroup_attach_sub(x->cgroup, x->opts->cgroups, n, x->pid, e)
-		 : cgroup_attach(x->cgroup, x->pid, e);
+		 : cgroup_attach_beside(x->cgroup, (pid_t)x->state.pid, x->pid, e);
 }
 
 static int write_pid_file(void *ctx, struct err *e)
