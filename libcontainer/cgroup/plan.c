@@ -32,6 +32,19 @@ static int check_path(const char *path, struct err *e)
 	}
 }
 
+/*
+ * Where a path that is not absolute starts.  Users other than root may only make cgroups in what
+ * was delegated to them, so beside the one that they are in (that holds processes).
+ */
+static const char *start_of(struct arena *a, const struct cgroup_plan *p)
+{
+	const char *own = p->host->mounts[0].own_path, *slash = strrchr(own, '/');
+
+	if (!p->rootless || p->layout != CGROUP_V2 || !slash || strstr(own, "/.."))
+		return "";
+	return arena_strndup(a, own, (size_t)(slash - own));
+}
+
 static int plan_dirs(struct arena *a, struct cgroup_plan *p, const char *given, const char *id,
 		     struct err *e)
 {
@@ -41,12 +54,14 @@ static int plan_dirs(struct arena *a, struct cgroup_plan *p, const char *given, 
 		if (r < 0)
 			return r;
 	}
-	const char *rel = given ? given + (given[0] == '/') : id;
+	bool absolute = given && given[0] == '/';
+	const char *start = absolute ? "" : start_of(a, p);
+	const char *rel = given ? given + absolute : id;
 	p->dirs = arena_array(a, p->host->n_mounts + 1, sizeof(*p->dirs));
 	struct cgroup_dir *list = arena_array(a, p->host->n_mounts + 1, sizeof(*list));
 	for (size_t i = 0; i < p->host->n_mounts; i++) {
 		const struct cgroup_mount *m = &p->host->mounts[i];
-		const char *path = arena_printf(a, "%s/%s", m->mountpoint, rel);
+		const char *path = arena_printf(a, "%s%s/%s", m->mountpoint, start, rel);
 
 		p->dirs[i] = (struct cg_dir){.hierarchy = m->hierarchy,
 					     .mount = m->mountpoint,
@@ -171,19 +186,22 @@ enum cgroup_layout cgroup_plan_layout(const struct cgroup_plan *p)
 
 size_t cgroup_plan_views(struct arena *a, const struct cgroup_plan *p, struct cgroup_view **out)
 {
-	size_t n = 0;
+	bool none = p->manager == CGROUP_DISABLED || p->layout == CGROUP_NONE;
+	size_t all = none ? 0 : p->host->n_mounts, n = 0;
 
-	*out = arena_array(a, p->n_dirs + 1, sizeof(**out));
-	for (size_t i = 0; i < p->n_dirs; i++) {
-		const struct cg_dir *d = &p->dirs[i];
-		const char *name = strrchr(d->mount, '/');
+	*out = arena_array(a, all + 1, sizeof(**out));
+	for (size_t i = 0; i < all; i++) {
+		const struct cgroup_mount *m = &p->host->mounts[i];
+		const char *name = strrchr(m->mountpoint, '/');
+		const char *path = p->scope ? arena_printf(a, "%s%s", m->mountpoint, p->scope)
+					    : p->dirs[i].path;
 
 		if (p->layout == CGROUP_V2)
-			(*out)[n++] = (struct cgroup_view){"", d->path, ""};
+			(*out)[n++] = (struct cgroup_view){"", path, ""};
 		/* cgroup2 beside v1 has no place in a mount of type cgroup. */
-		else if (d->hierarchy[0])
-			(*out)[n++] = (struct cgroup_view){name ? name + 1 : d->mount, d->path,
-							   d->hierarchy};
+		else if (m->hierarchy[0])
+			(*out)[n++] = (struct cgroup_view){name ? name + 1 : m->mountpoint, path,
+							   m->hierarchy};
 	}
 	return n;
 }
