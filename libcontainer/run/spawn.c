@@ -91,7 +91,9 @@ static int clone_child(const struct spawn *s, uint64_t flags, uint64_t extra, pi
 		args.cgroup = (uint64_t)(unsigned int)s->cgroup;
 	}
 	*pidfd = -1;
-	bool share = s->share && !s->staged && clone_vm_possible();
+	/* Before 6.3 memory is not shared with another time namespace (EINVAL). */
+	bool timed = (s->make | s->target_ns | (s->join ? s->join->join : 0)) & CLONE_NEWTIME;
+	bool share = s->share && !s->staged && !timed && clone_vm_possible();
 	pid_t r = share ? clone_vm(&args, run_child, (void *)(uintptr_t)s) : sys_clone3(&args);
 	if (r < 0)
 		return err_set(e, errno, s->cgroup < 0 ? "clone" : "clone into the cgroup");
