@@ -167,7 +167,7 @@ load helpers
 	no update -r "$T/r.json" "$ID"
 	is "$status" 1
 	cg_is pids pids.max 10 pids.max
-	cg_is cpu cpu.shares 300 cpu.weight 12
+	cg_is cpu cpu.shares 300 cpu.weight 39
 }
 
 @test "update with memory.checkBeforeUpdate refuses a limit below the usage" {
