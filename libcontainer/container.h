@@ -106,6 +106,41 @@ int container_events(const struct container_host *h, const char *id, uint64_t in
 		     int (*emit)(void *ctx, const char *type, const char *json), void *ctx,
 		     struct err *e) MUST_CHECK;
 
+/* What both checkpoint and restore tell the program criu (docs/checkpoint.md). */
+struct container_criu_opts {
+	const char *id;
+	const char *image_path;   /* directory, absolute */
+	const char *work_path;    /* of logs, absolute; NULL: image_path */
+	const char *cgroups_mode; /* soft full strict ignore; NULL: soft */
+	/* namespaces made without their content, NULL-terminated, may be NULL; the network
+	 * namespace always is one of them */
+	const char *const *empty_ns;
+	bool tcp_established, skip_in_flight, ext_unix_sk, shell_job, lazy_pages, file_locks,
+		auto_dedup;
+};
+struct container_checkpoint_opts {
+	struct container_criu_opts criu;
+	const char *parent_path; /* images of a pre-dump, relative to image_path; NULL: none */
+	const char *page_server; /* ADDRESS:PORT, NULL: none */
+	int status_fd;           /* gets a zero byte when lazy pages can be fetched; -1: none */
+	bool leave_running, pre_dump;
+};
+/* The container is deleted afterwards, unless it is left running or only pre-dumped. */
+int container_checkpoint(const struct container_host *h, const struct container_checkpoint_opts *o,
+			 struct err *e) MUST_CHECK;
+
+struct container_restore_opts {
+	struct container_criu_opts criu;
+	const char *bundle;         /* directory, absolute */
+	const char *console_socket; /* NULL: none */
+	const char *pid_file;
+	const char *lsm_profile, *lsm_mount_context;
+	bool detach, no_subreaper;
+};
+/* A new container from images; *code as for container_run. */
+int container_restore(const struct container_host *h, const struct container_restore_opts *o,
+		      int *code, struct err *e) MUST_CHECK;
+
 /* The default config.json of `brig spec`. */
 char *container_default_spec(struct arena *a, bool rootless, bool cgroup2);
 /* `features`: the OCI features document (features.md), indented. */

@@ -28,7 +28,7 @@ static void control_done(struct control *c)
 }
 
 static int control_open(struct control *c, const struct container_host *h, const char *id,
-			enum store_lock lock, struct err *e)
+			enum store_locking lock, struct err *e)
 {
 	*c = (struct control){.dir = store_open(h, id, lock, e)};
 	if (c->dir < 0)
@@ -59,7 +59,8 @@ static int send_signal(struct control *c, int sig, bool all, struct err *e)
 {
 	struct err ignored;
 
-	if (all)
+	/* Without a cgroup (rootless) the end of the first process is that of its pid namespace. */
+	if (all && (c->state.cgroup.owned || c->status == STATUS_STOPPED))
 		return cgroup_signal(c->cgroup, sig, e);
 	if (c->status == STATUS_STOPPED || c->status == STATUS_CREATING)
 		return err_msg(e, ESRCH, "container not running");

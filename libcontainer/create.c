@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "annotation.h"
 #include "base/clock.h"
 #include "base/fdpass.h"
 #include "base/file.h"
@@ -38,6 +39,7 @@
 #include "run/foreground.h"
 #include "run/hooks.h"
 #include "run/launch.h"
+#include "run/notify.h"
 #include "run/pidfile.h"
 #include "run/spawn.h"
 #include "run/sync.h"
@@ -62,6 +64,8 @@ struct create {
 	int master; /* foreground terminal */
 	struct foreground foreground;
 	bool in_foreground;
+	struct notify notify;
+	struct hook_output hook_output;
 };
 
 /* --- predicates --------------------------------------------------------------------------- */
@@ -119,6 +123,10 @@ static bool wants_runtime_hooks(const void *ctx)
 static bool has_listener(const void *ctx)
 {
 	return plan_of(ctx)->seccomp.notify;
+}
+static bool wants_notify(const void *ctx)
+{
+	return plan_of(ctx)->notify_host;
 }
 static bool wants_pid_file(const void *ctx)
 {
@@ -222,9 +230,29 @@ static int make_cgroup(void *ctx, struct err *e)
 	if (r < 0)
 		return r;
 	r = cgroup_enter_open(c->cgroup, e);
-	if (r < 0)
+	if (r < 0) {
 		drop_cgroup(c);
-	return r;
+		return r;
+	}
+	/* What could not be made (rootless) must not be taken for ours when others make it. */
+	if (!c->plan.cgroup_attach)
+		c->state.cgroup = cgroup_get_record(c->arena, c->cgroup);
+	if (c->plan.rootless && !c->plan.cgroup_attach && !c->state.cgroup.owned &&
+	    !c->state.private_pid_ns)
+		log_warn("Creating a rootless container with no cgroup and no private pid "
+			 "namespace. Such configuration is strongly discouraged: its processes "
+			 "cannot all be found to kill them");
+	return 0;
+}
+
+/* run listens itself; for a created container start does. */
+static int make_notify(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+	int r = notify_make_dir(c->dir, e);
+
+	c->notify.host = c->plan.notify_host;
+	return r < 0 || !c->plan.run ? r : notify_listen(&c->notify, c->dir, e);
 }
 
 static int open_sources(void *ctx, struct err *e)
@@ -275,18 +303,35 @@ static int map_stage(void *ctx, pid_t stage, struct err *e)
 	return idmap_write(&p->idmap, stage, p->privileged, e);
 }
 
-/* Nothing to tell each other between the clone and the execve. */
+/*
+ * Nothing to tell each other between the clone and the execve; and nobody else sees the child,
+ * whose memory is the runtime's until then.
+ */
 static bool has_no_meetings(const struct create *c)
 {
-	return c->plan.run && !wants_placed(c) && !wants_console_fd(c) && !wants_runtime_hooks(c) &&
-	       !has_listener(c);
+	return c->plan.run && c->plan.ns.make & CLONE_NEWPID && !wants_placed(c) &&
+	       !wants_console_fd(c) && !wants_runtime_hooks(c) && !has_listener(c);
+}
+
+/*
+ * Processes of a pid namespace that is not its own see the child from its birth on: it must not
+ * be dumpable for an instant (CVE-2016-9962), also not to who has CAP_SYS_PTRACE in a joined
+ * user namespace only.  Not where an unprivileged runtime has to write its id maps, which the
+ * child waits for (init.c, harden).
+ */
+static bool is_born_hard(const struct plan *p)
+{
+	return !(p->ns.make & CLONE_NEWPID) && (p->privileged || !p->has_idmap);
 }
 
 static int clone_child(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
+	bool hard = is_born_hard(&c->plan);
 	int fds[2];
 
+	if (hard && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return err_set(e, errno, "PR_SET_DUMPABLE");
 	if (sync_pair(fds, e) < 0)
 		return -e->code;
 	c->sync = fds[0];
@@ -299,6 +344,7 @@ static int clone_child(void *ctx, struct err *e)
 		.listen = c->listen,
 		.stub = c->stub,
 		.console_socket = c->console_socket,
+		.hook_output = &c->hook_output,
 		.foreground = c->in_foreground ? &c->foreground : NULL,
 	};
 	struct spawn s = {
@@ -443,9 +489,10 @@ static int runtime_hooks(void *ctx, struct err *e)
 	c->state.pid = c->pid;
 	/* The status the conformance suite wants; runtime.md counts hooks after step 2. */
 	const char *state = container_hook_state(c->arena, &c->state, "created");
-	r = hooks_run("prestart", h->prestart, h->n_prestart, state, e);
+	r = hooks_run("prestart", h->prestart, h->n_prestart, state, &c->hook_output, e);
 	if (r == 0)
-		r = hooks_run("createRuntime", h->create_runtime, h->n_create_runtime, state, e);
+		r = hooks_run("createRuntime", h->create_runtime, h->n_create_runtime, state,
+			      &c->hook_output, e);
 	return r < 0 ? r : sync_send(c->sync, SYNC_HOOKS_DONE, e);
 }
 
@@ -479,6 +526,7 @@ static const struct step steps[] = {
 	{"start socket",     waits_for_start,     listen_for_start, NULL,             STEP_NAMED},
 	{"first state",      NULL,                save_first_state, NULL,             STEP_NAMED},
 	{"cgroup",           NULL,                make_cgroup,      drop_cgroup,      STEP_NAMED},
+	{"notify socket",    wants_notify,        make_notify,      NULL,             STEP_PLAIN},
 	{"open sources",     opens_sources,       open_sources,     close_sources,    STEP_PLAIN},
 	{"open namespaces",  joins_namespaces,    open_namespaces,  close_namespaces, STEP_PLAIN},
 	{"prepare stub",     NULL,                prepare_stub,     NULL,             STEP_NAMED},
@@ -518,10 +566,13 @@ static int create_init(struct create *c, const struct container_host *h,
 		.pidfd = -1,
 		.master = -1,
 		.foreground = {.signals = -1, .tty = -1},
+		.notify = {.sock = -1            },
+		.hook_output = HOOK_OUTPUT_KEPT,
 	};
-	int r = process_check_preserved(o->preserve_fds, e);
+	unsigned int passed = o->preserve_fds + plan_listen_fds();
+	int r = process_check_preserved(passed, e);
 	if (r == 0)
-		process_close_all_but(o->preserve_fds, (int[]){log_fd()}, 1);
+		process_close_all_but(passed, (int[]){log_fd()}, 1);
 	return r;
 }
 
@@ -531,6 +582,8 @@ static void create_done(struct create *c)
 	if (c->fs)
 		fs_close(c->fs);
 	ns_close(&c->plan.ns);
+	notify_close(&c->notify);
+	hook_output_close(&c->hook_output);
 	own_close(&c->dir);
 	own_close(&c->console_socket);
 	own_close(&c->listen);
@@ -551,6 +604,11 @@ static int make_container(struct create *c, bool run, struct err *e)
 	r = plan_make(c->arena, &req, &c->plan, e);
 	if (r == 0 && c->plan.sealed_self)
 		r = launch_reexec_sealed(e);
+	if (r == 0)
+		r = annotation_hook_output(&c->plan.config, &c->hook_output, e);
+	/* Not before: over a re-execution what it blocks would become the caller's mask. */
+	if (r == 0 && c->in_foreground)
+		r = foreground_begin(&c->foreground, e);
 	if (r < 0)
 		return r;
 	r = steps_run(run ? "run" : "create", steps, LEN(steps), c, e);
@@ -559,7 +617,8 @@ static int make_container(struct create *c, bool run, struct err *e)
 		c->state.pid = 0;
 		hooks_run_all("poststop", c->plan.config.hooks->poststop,
 			      c->plan.config.hooks->n_poststop,
-			      container_hook_state(c->arena, &c->state, "stopped"));
+			      container_hook_state(c->arena, &c->state, "stopped"),
+			      &c->hook_output);
 	}
 	return r;
 }
@@ -591,7 +650,7 @@ static int see_it_start(struct create *c, struct err *e)
 	if (r < 0 || !h || !h->n_poststart)
 		return r;
 	return hooks_run("poststart", h->poststart, h->n_poststart,
-			 container_hook_state(c->arena, &c->state, "running"), e);
+			 container_hook_state(c->arena, &c->state, "running"), &c->hook_output, e);
 }
 
 static int destroy(struct create *c, struct err *e)
@@ -605,7 +664,9 @@ static int wait_for_end(struct create *c, int *code, struct err *e)
 	int status = 0;
 
 	/* Others may work on it while it runs. */
-	own_close(&c->dir);
+	store_unlock(c->dir);
+	if (c->notify.sock >= 0)
+		c->foreground.notify = &c->notify;
 	int r = foreground_wait(&c->foreground, c->pid, c->pidfd, c->master, &status, e);
 	foreground_end(&c->foreground);
 	if (r < 0)
@@ -614,8 +675,8 @@ static int wait_for_end(struct create *c, int *code, struct err *e)
 	if (c->opts->keep)
 		return 0;
 	struct err gone;
-	c->dir = store_open(c->host, c->opts->id, STORE_LOCKED, &gone);
-	if (c->dir < 0) /* somebody deleted it meanwhile */
+	/* Somebody may have deleted it meanwhile, and made another one of that name. */
+	if (store_lock(c->dir, c->opts->id, &gone) < 0)
 		return 0;
 	c->state.pid = 0;
 	return container_destroy(c->host, c->dir, &c->state, e);
@@ -633,7 +694,14 @@ static int run_container(struct create *c, int *code, struct err *e)
 		(void)!destroy(c, &ignored);
 		return r;
 	}
-	return c->in_foreground ? wait_for_end(c, code, e) : 0;
+	if (c->in_foreground)
+		return wait_for_end(c, code, e);
+	if (c->notify.sock >= 0) {
+		/* Others may work on it meanwhile. */
+		own_close(&c->dir);
+		notify_wait(&c->notify, c->pid, c->pidfd);
+	}
+	return 0;
 }
 
 int container_run(const struct container_host *h, const struct container_create_opts *o, int *code,
@@ -648,8 +716,6 @@ int container_run(const struct container_host *h, const struct container_create_
 	/* Orphans of a container without its own pid namespace come to us and are reaped. */
 	if (c.in_foreground && !o->no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		return err_set(e, errno, "become a subreaper");
-	if (r == 0 && c.in_foreground)
-		r = foreground_begin(&c.foreground, e);
 	if (r == 0)
 		r = run_container(&c, code, e);
 	foreground_end(&c.foreground);

@@ -9,9 +9,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "annotation.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "base/step.h"
 #include "base/str.h"
 #include "base/sys.h"
 #include "cgroup/cgroup.h"
@@ -20,7 +22,7 @@
 #include "status.h"
 #include "store.h"
 
-enum { KILL_WAIT_MS = 10000 };
+enum { SOON_MS = 1000, KILL_WAIT_MS = 10000 };
 
 char *container_hook_state(struct arena *a, const struct brig_state *s, const char *status)
 {
@@ -38,67 +40,160 @@ char *container_hook_state(struct arena *a, const struct brig_state *s, const ch
 	return oci_state_print(a, &o, true, &len);
 }
 
-/* The recorded process, not one that has got its number since (start time). */
-static int kill_init(const struct brig_state *s, struct err *e)
+/*
+ * Kills the recorded process, not one that has got its number since (start time), and waits for
+ * its end, which is soon.  *pidfd: on it, -1 when there is none.
+ */
+static int kill_init(const struct brig_state *s, struct cgroup *cg, int *pidfd, struct err *e)
 {
 	pid_t pid = (pid_t)s->pid;
+	struct err ignored;
 
+	*pidfd = -1;
 	if (pid <= 0 || process_start_time(pid) != s->start_time)
 		return 0;
-	own_fd int pidfd = sys_pidfd_open(pid, 0);
-	if (pidfd < 0 || process_start_time(pid) != s->start_time)
+	own_fd int fd = sys_pidfd_open(pid, 0);
+	if (fd < 0 || process_start_time(pid) != s->start_time)
 		return 0;
-	if (sys_pidfd_send_signal(pidfd, SIGKILL) < 0 && errno != ESRCH)
+	if (sys_pidfd_send_signal(fd, SIGKILL) < 0 && errno != ESRCH)
 		return err_set(e, errno, "kill process %d", (int)pid);
-	struct pollfd p = {.fd = pidfd, .events = POLLIN};
-	if (poll(&p, 1, KILL_WAIT_MS) == 0)
-		return err_msg(e, EBUSY, "process %d does not end", (int)pid);
+	/* v1 keeps a frozen task from dying. */
+	if (cg && cgroup_is_frozen(cg) == 1)
+		(void)!cgroup_freeze(cg, false, &ignored);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	(void)poll(&p, 1, SOON_MS);
+	*pidfd = take_fd(&fd);
 	return 0;
 }
 
-static int remove_cgroup(struct arena *a, const struct brig_state *s, struct err *e)
+int container_stop(const struct brig_state *s, struct cgroup *cg, struct err *e)
 {
-	struct cgroup *cg = NULL;
-	int r = cgroup_open(a, &s->cgroup, &cg, e);
+	own_fd int pidfd = -1;
+	struct err later;
+	int r = kill_init(s, cg, &pidfd, e);
 
-	if (r == 0)
-		r = cgroup_destroy(cg, e);
-	cgroup_close(cg);
+	if (cgroup_signal(cg, SIGKILL, r < 0 ? &later : e) < 0 && r == 0)
+		r = -e->code;
 	return r;
 }
 
-/* From the copy made at create: the bundle's file may have changed or gone. */
-static void run_poststop(struct arena *a, int dir, const struct brig_state *s)
+/* --- destroy ------------------------------------------------------------------------------ */
+
+struct destroy {
+	const struct container_host *host;
+	const struct brig_state *state;
+	struct arena *arena;
+	int dir;
+	struct cgroup *cgroup;
+	int pidfd;
+	struct err first; /* the first failure; what comes after it is tried all the same */
+};
+
+static int go_on(struct destroy *d, int r, const struct err *e)
 {
+	if (r < 0 && !d->first.code)
+		d->first = *e;
+	return 0;
+}
+
+static bool has_resctrl(const void *ctx)
+{
+	const struct brig_state *s = ((const struct destroy *)ctx)->state;
+
+	return s->resctrl_group || s->resctrl_monitor;
+}
+
+static int kill_process(void *ctx, struct err *e)
+{
+	struct destroy *d = ctx;
+	int r = cgroup_open(d->arena, &d->state->cgroup, &d->cgroup, e);
+
+	(void)go_on(d, r, e);
+	return go_on(d, kill_init(d->state, d->cgroup, &d->pidfd, e), e);
+}
+
+static int remove_cgroup(void *ctx, struct err *e)
+{
+	struct destroy *d = ctx;
+
+	return d->cgroup ? go_on(d, cgroup_destroy(d->cgroup, e), e) : 0;
+}
+
+static int remove_resctrl(void *ctx, struct err *e)
+{
+	struct destroy *d = ctx;
+	const struct brig_state *s = d->state;
+
+	return go_on(d, resctrl_remove(s->resctrl_group, s->resctrl_monitor, e), e);
+}
+
+/* Before the rest, which another delete needs to try again. */
+static int check_gone(void *ctx, struct err *e)
+{
+	struct destroy *d = ctx;
+	struct pollfd p = {.fd = d->pidfd, .events = POLLIN};
+
+	/* Sub-cgroups that were frozen are thawed by now. */
+	if (!d->first.code && d->pidfd >= 0 && poll(&p, 1, KILL_WAIT_MS) == 0)
+		return err_msg(e, EBUSY, "process %d does not end", (int)d->state->pid);
+	if (!d->first.code)
+		return 0;
+	*e = d->first;
+	return -e->code;
+}
+
+/* From the copy made at create: the bundle's file may have changed or gone. */
+static int run_poststop(void *ctx, struct err *e)
+{
+	struct destroy *d = ctx;
 	struct oci_config c;
-	struct err e;
+	struct err ignored;
 	char *text;
 	size_t len;
 
-	if (file_read(a, dir, STORE_CONFIG, OCI_MAX_BYTES, &text, &len, &e) < 0 ||
-	    !strstr(text, "\"poststop\"") || oci_config_parse(a, text, len, &c, &e) < 0 || !c.hooks)
-		return;
-	struct brig_state stopped = *s;
+	(void)e;
+	if (file_read(d->arena, d->dir, STORE_CONFIG, OCI_MAX_BYTES, &text, &len, &ignored) < 0 ||
+	    !strstr(text, "\"poststop\"") ||
+	    oci_config_parse(d->arena, text, len, &c, &ignored) < 0 || !c.hooks)
+		return 0;
+	struct brig_state stopped = *d->state;
 	stopped.pid = 0;
+	struct hook_output output;
+	if (annotation_hook_output(&c, &output, &ignored) < 0)
+		log_warn("%s", ignored.msg);
 	hooks_run_all("poststop", c.hooks->poststop, c.hooks->n_poststop,
-		      container_hook_state(a, &stopped, "stopped"));
+		      container_hook_state(d->arena, &stopped, "stopped"), &output);
+	hook_output_close(&output);
+	return 0;
 }
+
+static int remove_state(void *ctx, struct err *e)
+{
+	struct destroy *d = ctx;
+
+	return store_remove(d->host, d->state->id, e);
+}
+
+/* What state.json is needed for comes before it; each step finds nothing to do in a second run. */
+static const struct step steps[] = {
+	{"kill process",   NULL,        kill_process,   NULL, STEP_PLAIN},
+	{"remove cgroup",  NULL,        remove_cgroup,  NULL, STEP_PLAIN},
+	{"remove resctrl", has_resctrl, remove_resctrl, NULL, STEP_PLAIN},
+	{"check gone",     NULL,        check_gone,     NULL, STEP_PLAIN},
+	{"poststop hooks", NULL,        run_poststop,   NULL, STEP_PLAIN},
+	{"remove state",   NULL,        remove_state,   NULL, STEP_PLAIN},
+};
 
 int container_destroy(const struct container_host *h, int dir, const struct brig_state *s,
 		      struct err *e)
 {
 	own_arena struct arena a = {0};
-	struct err later;
-	int r = kill_init(s, e);
+	struct destroy d = {.host = h, .state = s, .arena = &a, .dir = dir, .pidfd = -1};
+	int r = steps_run("delete", steps, LEN(steps), &d, e);
 
-	if (remove_cgroup(&a, s, r < 0 ? &later : e) < 0 && r == 0)
-		r = -e->code;
-	if (resctrl_remove(s->resctrl_group, s->resctrl_monitor, r < 0 ? &later : e) < 0 && r == 0)
-		r = -e->code;
-	if (r < 0)
-		return r;
-	run_poststop(&a, dir, s);
-	return store_remove(h, s->id, e);
+	own_close(&d.pidfd);
+	cgroup_close(d.cgroup);
+	return r;
 }
 
 /* --- delete ------------------------------------------------------------------------------- */
@@ -114,8 +209,8 @@ static void kill_first(const struct container_host *h, const char *id)
 
 	if (dir < 0 || store_load(dir, &a, &s, &ignored) < 0)
 		return;
-	if (kill_init(&s, &ignored) == 0 && cgroup_open(&a, &s.cgroup, &cg, &ignored) == 0)
-		(void)!cgroup_signal(cg, SIGKILL, &ignored); /* destroy does it again and reports */
+	if (cgroup_open(&a, &s.cgroup, &cg, &ignored) == 0)
+		(void)!container_stop(&s, cg, &ignored); /* destroy does it again and reports */
 	cgroup_close(cg);
 }
 

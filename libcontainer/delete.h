@@ -2,8 +2,12 @@
 #define BRIG_DELETE_H
 
 #include "base/err.h"
+#include "cgroup/cgroup.h"
 #include "container.h"
 #include "specs/state.h"
+
+/* Kills all processes and leaves the rest to be looked at. */
+int container_stop(const struct brig_state *s, struct cgroup *cg, struct err *e) MUST_CHECK;
 
 /*
  * Removes everything a container has on the host, whatever state its making or unmaking was

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "annotation.h"
 #include "base/fdpass.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -68,6 +69,8 @@ static int load(struct exec *x, struct err *e)
 	    cgroup_open(x->arena, &x->state.cgroup, &x->cgroup, e) < 0 ||
 	    ns_plan_make(x->config.linux_, &x->ns, e) < 0)
 		return -e->code;
+	if (!x->config.process)
+		x->config.process = &plan_no_process;
 	switch (status_of(x->dir, &x->state, x->cgroup)) {
 	case STATUS_STOPPED:
 	case STATUS_CREATING:
@@ -209,7 +212,11 @@ static bool may_be_traced(const struct exec *x)
 	struct caps_plan caps;
 	struct err ignored;
 
-	if (x->in_userns || !x->config.process->capabilities)
+	if (x->in_userns)
+		return false;
+	if (x->ns.join & CLONE_NEWPID) /* what the others in there may do is not known */
+		return true;
+	if (!x->config.process->capabilities)
 		return false;
 	return caps_plan_make(x->config.process->capabilities, &caps, &ignored) < 0 ||
 	       caps.bounding & UINT64_C(1) << CAP_SYS_PTRACE;
@@ -235,12 +242,14 @@ static int plan(struct exec *x, struct err *e)
 	};
 	if (plan_process_make(x->arena, &req, &x->process, e) < 0)
 		return err_wrap(e, "process");
+	annotation_creds(&x->config, &x->process.creds);
 	for (size_t i = 0; o->caps && o->caps[i]; i++)
 		if (caps_plan_add(&x->process.caps, o->caps[i], e) < 0)
 			return -e->code;
 	if (seccomp_restore(x->arena, x->dir, STORE_SECCOMP, &x->seccomp, e) < 0)
 		return -e->code;
-	x->staged = !x->privileged || !spawn_can_go_back();
+	/* In a user namespace: what belongs to the host cannot be entered again. */
+	x->staged = !x->privileged || plan_in_user_namespace();
 	x->enter_cgroup = !o->cgroups && cgroup_enters(x->cgroup);
 	x->attach = o->cgroups || (!x->enter_cgroup && cgroup_spawn_fd(x->cgroup) < 0);
 	return x->enter_cgroup ? cgroup_enter_open(x->cgroup, e) : 0;
@@ -403,6 +412,11 @@ static int serve_listener(void *ctx, struct err *e)
 	return r < 0 ? r : sync_send(x->sync, SYNC_LISTENER_DONE, e);
 }
 
+static int await_ready(void *ctx, struct err *e)
+{
+	return sync_expect(exec_of(ctx)->sync, SYNC_READY, e);
+}
+
 static int await_exec(void *ctx, struct err *e)
 {
 	const struct exec *x = ctx;
@@ -420,6 +434,7 @@ static const struct step steps[] = {
 	{"pidfd socket",     wants_pidfd_socket, send_pidfd,      NULL,       STEP_PLAIN},
 	{"tell placed",      wants_placed,       tell_placed,     NULL,       STEP_NAMED},
 	{"await console",    wants_console_fd,   await_console,   NULL,       STEP_PLAIN},
+	{"await ready",      NULL,               await_ready,     NULL,       STEP_PLAIN},
 	{"listener",         has_listener,       serve_listener,  NULL,       STEP_PLAIN},
 	{"await exec",       NULL,               await_exec,      NULL,       STEP_PLAIN},
 };
@@ -434,10 +449,8 @@ static void prepare_join(struct exec *x)
 		.process = &x->process,
 		.seccomp = &x->seccomp,
 		.arena = x->arena,
-		.id = x->state.id,
 		.seccomp_early = early,
-		.sealed_self =
-			may_be_traced(x) || (early && !seccomp_allows(&x->seccomp, SYS_execveat)),
+		.sealed_self = may_be_traced(x) || !plan_stub_passes(&x->seccomp),
 		.cgroup = x->enter_cgroup ? x->cgroup : NULL,
 		.new_keyring = true,
 		.await_placed = wants_placed(x),
@@ -476,8 +489,14 @@ static int exec_process(struct exec *x, int *code, struct err *e)
 		if (r < 0)
 			return r;
 	}
+	/* Not before: over a re-execution what it blocks would become the caller's mask. */
+	if (!x->opts->detach) {
+		r = foreground_begin(&x->foreground, e);
+		if (r < 0)
+			return r;
+	}
 	/* Before it is cloned: a joiner must not be dumpable for an instant (CVE-2016-9962). */
-	if (!x->staged && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return err_set(e, errno, "PR_SET_DUMPABLE");
 	r = steps_run("exec", steps, LEN(steps), x, e);
 	return r < 0 || x->opts->detach ? r : wait_for_end(x, code, e);
@@ -500,16 +519,14 @@ int container_exec(const struct container_host *h, const struct container_exec_o
 		.master = -1,
 		.foreground = {.signals = -1, .tty = -1},
 	};
-	int r = process_check_preserved(o->preserve_fds, e);
+	unsigned int preserved = o->preserve_fds + plan_listen_fds();
+	int r = process_check_preserved(preserved, e);
 
 	*code = 0;
 	if (r < 0)
 		return r;
-	process_close_all_but(o->preserve_fds, (int[]){log_fd()}, 1);
-	if (!o->detach)
-		r = foreground_begin(&x.foreground, e);
-	if (r == 0)
-		r = exec_process(&x, code, e);
+	process_close_all_but(preserved, (int[]){log_fd()}, 1);
+	r = exec_process(&x, code, e);
 	foreground_end(&x.foreground);
 	cgroup_close(x.cgroup);
 	own_close(&x.dir);

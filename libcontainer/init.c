@@ -109,6 +109,10 @@ static bool has_start_container(const void *ctx)
 {
 	return plan_of(ctx)->config.hooks && plan_of(ctx)->config.hooks->n_start_container;
 }
+static bool has_program(const void *ctx)
+{
+	return !plan_of(ctx)->no_program;
+}
 static bool waits_for_start(const void *ctx)
 {
 	return !plan_of(ctx)->run;
@@ -140,7 +144,8 @@ static int harden(void *ctx, struct err *e)
 
 static int keyring(void *ctx, struct err *e)
 {
-	return session_keyring(plan_of(ctx)->id, e);
+	(void)ctx;
+	return session_keyring(e);
 }
 
 static int cgroup_namespace(void *ctx, struct err *e)
@@ -261,7 +266,7 @@ static int create_container_hooks(void *ctx, struct err *e)
 	const struct oci_hooks *h = c->plan->config.hooks;
 
 	return hooks_run("createContainer", h->create_container, h->n_create_container,
-			 state_inside(c), e);
+			 state_inside(c), c->in->hook_output, e);
 }
 
 static int enter_root(void *ctx, struct err *e)
@@ -318,7 +323,8 @@ static int ready(void *ctx, struct err *e)
 	struct child *c = ctx;
 
 	/* What is kept while it waits: nothing that leads outside, nor the lock on the state. */
-	int keep[] = {c->in->sync, c->in->listen, c->in->stub, log_fd()};
+	const struct hook_output *hooks = c->in->hook_output;
+	int keep[] = {c->in->sync, c->in->listen, c->in->stub, log_fd(), hooks->out, hooks->err};
 
 	process_close_all_but(c->plan->process.preserve_fds, keep, LEN(keep));
 	/* From here on the runtime may go: a created container waits for start without it. */
@@ -365,13 +371,26 @@ static int await_start(void *ctx, struct err *e)
 	return 0;
 }
 
+/* The hook's program is the image's: it gets no more than the workload does. */
+static int confine_hook(const void *ctx)
+{
+	const struct plan *p = ctx;
+	struct err ignored;
+	int none;
+
+	return p->seccomp_early ? 0 : seccomp_install(&p->seccomp, &none, &ignored);
+}
+
 static int start_container_hooks(void *ctx, struct err *e)
 {
 	struct child *c = ctx;
 	const struct oci_hooks *h = c->plan->config.hooks;
+	const struct hooks_guard guard = {confine_hook, c->plan};
+	struct hook_output how = *c->in->hook_output;
 
+	how.guard = &guard;
 	return hooks_run("startContainer", h->start_container, h->n_start_container,
-			 state_inside(c), e);
+			 state_inside(c), &how, e);
 }
 
 static int execute(void *ctx, struct err *e)
@@ -412,7 +431,7 @@ static const struct step steps[] = {
 	{"privileged",            NULL,                 privileged,             NULL, STEP_PLAIN},
 	{"early filter",          NULL,                 early_filter,           NULL, STEP_NAMED},
 	{"user",		  NULL,                 user,                   NULL, STEP_NAMED},
-	{"find program",          NULL,                 find_program,           NULL, STEP_PLAIN},
+	{"find program",          has_program,          find_program,           NULL, STEP_PLAIN},
 	{"ready",                 NULL,                 ready,                  NULL, STEP_NAMED},
 	{"await start",           waits_for_start,      await_start,            NULL, STEP_NAMED},
 	{"startContainer hooks",  has_start_container,  start_container_hooks,  NULL, STEP_PLAIN},

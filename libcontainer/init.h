@@ -5,6 +5,7 @@
 #include "fs/fs.h"
 #include "plan.h"
 #include "run/foreground.h"
+#include "run/hooks.h"
 
 /*
  * The container's first process from its birth to the execve of the workload: the child's side
@@ -14,11 +15,12 @@ struct init {
 	const struct plan *plan;
 	struct arena *arena;
 	struct cgroup *cgroup; /* the child enters it by itself where it can */
-	struct fs *fs; /* opened by the runtime, or NULL: opened here */
-	int sync;      /* our end of the pair */
-	int listen;    /* start socket; -1: run, which does not wait */
+	struct fs *fs;         /* opened by the runtime, or NULL: opened here */
+	int sync;              /* our end of the pair */
+	int listen;            /* start socket; -1: run, which does not wait */
 	int stub;
-	int console_socket;                  /* connected; -1: none */
+	int console_socket; /* connected; -1: none */
+	const struct hook_output *hook_output;
 	const struct foreground *foreground; /* whose signal mask to undo; NULL: none */
 };
 

@@ -121,7 +121,8 @@ static int become_root(void *ctx, struct err *e)
 
 static int keyring(void *ctx, struct err *e)
 {
-	return session_keyring(join_of(ctx)->id, e);
+	(void)ctx;
+	return session_keyring(e);
 }
 
 static int console(void *ctx, struct err *e)
@@ -150,6 +151,13 @@ static int privileged(void *ctx, struct err *e)
 	if (r == 0)
 		r = attrs_affinity_final(c->j->process->attrs, e);
 	return r < 0 ? r : process_privileged(&c->process, e);
+}
+
+/* The runtime cannot tell an execve from a death: all that is likely to kill us, such as the
+ * container's memory limit, lies before this.  After it the filter may forbid to send. */
+static int ready(void *ctx, struct err *e)
+{
+	return sync_send(join_of(ctx)->sync, SYNC_READY, e);
 }
 
 static int early_filter(void *ctx, struct err *e)
@@ -192,6 +200,7 @@ static const struct step steps[] = {
 	{"keyring",          wants_keyring, keyring,          NULL, STEP_NAMED},
 	{"console",          has_terminal,  console,          NULL, STEP_NAMED},
 	{"privileged",       NULL,          privileged,       NULL, STEP_PLAIN},
+	{"ready",            NULL,          ready,            NULL, STEP_NAMED},
 	{"early filter",     NULL,          early_filter,     NULL, STEP_NAMED},
 	{"user",             NULL,          user,             NULL, STEP_NAMED},
 	{"find program",     NULL,          find_program,     NULL, STEP_PLAIN},

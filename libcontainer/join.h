@@ -18,7 +18,6 @@ struct join {
 	const struct plan_process *process;
 	const struct seccomp_program *seccomp;
 	struct arena *arena;
-	const char *id;
 	struct cgroup *cgroup; /* entered by the child itself; NULL: the runtime's work */
 	bool seccomp_early, sealed_self, new_keyring;
 	bool await_placed; /* the runtime moves it or writes its pid first */

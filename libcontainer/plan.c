@@ -2,16 +2,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "annotation.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/own.h"
 #include "base/str.h"
+#include "run/notify.h"
 #include "run/spawn.h"
 
 bool plan_is_privileged(void)
@@ -22,15 +27,10 @@ bool plan_is_privileged(void)
 	return syscall(SYS_capget, &h, d) == 0 && d[0].effective & 1U << CAP_SYS_ADMIN;
 }
 
-/* uid 0 in a user namespace that does not map the host's root is rootless too. */
-static bool is_rootless(const struct container_host *h)
+bool plan_in_user_namespace(void)
 {
 	char map[256];
 
-	if (h->rootless != ROOTLESS_AUTO)
-		return h->rootless == ROOTLESS_TRUE;
-	if (geteuid() != 0)
-		return true;
 	if (file_peek(AT_FDCWD, "/proc/self/uid_map", map, sizeof(map)) < 0)
 		return false;
 	const char *p = map;
@@ -44,6 +44,30 @@ static bool is_rootless(const struct container_host *h)
 	}
 	return false;
 }
+
+/* uid 0 in a user namespace that does not map the host's root is rootless too. */
+static bool is_rootless(const struct container_host *h, bool nested)
+{
+	if (h->rootless != ROOTLESS_AUTO)
+		return h->rootless == ROOTLESS_TRUE;
+	return nested || geteuid() != 0;
+}
+
+/*
+ * Whether sources of mounts can be opened here.  root in a user namespace may still be in the
+ * mount namespace of the host: what it clones from there the kernel refuses.
+ */
+static bool owns_mount_namespace(void)
+{
+	own_fd int ns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	own_fd int owner = ns < 0 ? -1 : ioctl(ns, NS_GET_USERNS);
+
+	return owner >= 0;
+}
+
+static const char *const no_args[] = {"(none)", NULL};
+
+const struct oci_process plan_no_process = {.args = no_args, .n_args = 1, .cwd = "/"};
 
 /* --- reading ------------------------------------------------------------------------------ */
 
@@ -66,8 +90,11 @@ static int read_config(struct arena *a, const struct container_create_opts *o, s
 		return err_wrap(e, "config.json");
 	if (!p->config.root)
 		return err_msg(e, EINVAL, "config.json: root: missing");
-	if (!p->config.process)
+	if (!p->config.process && p->run)
 		return err_msg(e, EINVAL, "config.json: process: missing");
+	p->no_program = !p->config.process;
+	if (p->no_program)
+		p->config.process = &plan_no_process;
 	return 0;
 }
 
@@ -118,20 +145,32 @@ static int plan_namespaces(struct arena *a, struct plan *p, struct err *e)
 	    !((p->ns.make | p->ns.join) & CLONE_NEWUTS))
 		return err_msg(e, EINVAL, "%s: a uts namespace is required",
 			       p->config.hostname ? "hostname" : "domainname");
-	p->staged = spawn_needs_stage(p->ns.make, &p->ns, p->privileged);
+	p->staged = spawn_needs_stage(p->ns.make, &p->ns, p->privileged && !p->nested);
 	return 0;
 }
 
 /* --- the process -------------------------------------------------------------------------- */
 
+unsigned int plan_listen_fds(void)
+{
+	const char *fds = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
+	uint32_t n, whose;
+
+	if (!fds || !str_u32(fds, &n) || n > 1024)
+		return 0;
+	/* sd_listen_fds(3): left over from somebody else's start. */
+	if (pid && (!str_u32(pid, &whose) || whose != (uint32_t)getpid()))
+		return 0;
+	return n;
+}
+
 /* runc: LISTEN_FDS of the caller are preserved and announced, as if systemd had passed them. */
 static const char *const *process_env(struct arena *a, const struct oci_process *spec,
 				      unsigned int *preserve)
 {
-	const char *listen = getenv("LISTEN_FDS");
-	uint32_t n;
+	unsigned int n = plan_listen_fds();
 
-	if (!listen || !str_u32(listen, &n) || n == 0 || n > 1024)
+	if (n == 0)
 		return spec->env ? spec->env : arena_new(a, sizeof(char *));
 	const char **env = arena_array(a, spec->n_env + 3, sizeof(char *));
 	if (spec->n_env)
@@ -196,6 +235,7 @@ static int plan_process(struct arena *a, const struct plan_request *req, struct 
 
 	if (plan_process_make(a, &r, &p->process, e) < 0)
 		return err_wrap(e, "process");
+	annotation_creds(&p->config, &p->process.creds);
 	uint32_t ignored;
 	if (p->has_idmap && !idmap_uid_to_host(&p->idmap, p->process.creds.uid, &ignored))
 		return err_msg(e, EINVAL, "process: user: uid: %u is not mapped",
@@ -215,9 +255,10 @@ static int plan_process(struct arena *a, const struct plan_request *req, struct 
 
 /* --- seccomp ------------------------------------------------------------------------------ */
 
-static bool allows_execveat(const struct seccomp_program *s)
+bool plan_stub_passes(const struct seccomp_program *s)
 {
-	return !s->insns || seccomp_allows(s, SYS_execveat);
+	return seccomp_allows(s, SYS_execveat) && seccomp_allows(s, SYS_fcntl) &&
+	       seccomp_allows(s, SYS_write);
 }
 
 static int plan_seccomp(struct arena *a, struct plan *p, struct err *e)
@@ -230,6 +271,39 @@ static int plan_seccomp(struct arena *a, struct plan *p, struct err *e)
 		return err_wrap(e, "linux: seccomp");
 	p->seccomp_early = p->seccomp.insns && (!p->process.no_new_privs || p->seccomp.notify);
 	return 0;
+}
+
+/*
+ * sd_notify: the caller's socket is not handed in, the container has one of its own
+ * (run/notify.h).  As runc, a directory is bound, because the socket comes with start.
+ */
+static void plan_notify(struct arena *a, const struct container_host *h, struct plan *p)
+{
+	static const char *const options[] = {"bind", "nosuid", "noexec", "nodev", "ro", NULL};
+	size_t n = p->config.n_mounts, n_env = 0;
+
+	p->notify_host = notify_host();
+	if (!p->notify_host)
+		return;
+	struct oci_mount *mounts = arena_array(a, n + 1, sizeof(*mounts));
+	if (n)
+		memcpy(mounts, p->config.mounts, n * sizeof(*mounts));
+	mounts[n] = (struct oci_mount){
+		.destination = NOTIFY_DIR,
+		.type = "bind",
+		.source = arena_printf(a, "%s/%s/" NOTIFY_STATE, h->root, p->id),
+		.options = options,
+		.n_options = LEN(options) - 1,
+	};
+	p->config.mounts = mounts;
+	p->config.n_mounts = n + 1;
+	while (p->process.env[n_env])
+		n_env++;
+	const char **env = arena_array(a, n_env + 2, sizeof(char *));
+	if (n_env)
+		memcpy(env, p->process.env, n_env * sizeof(char *));
+	env[n_env] = "NOTIFY_SOCKET=" NOTIFY_SOCKET;
+	p->process.env = env;
 }
 
 /* --- all ---------------------------------------------------------------------------------- */
@@ -277,7 +351,7 @@ static int plan_fs(struct arena *a, struct plan *p, struct err *e)
 		.config = &p->config,
 		.bundle = p->bundle,
 		.no_pivot = p->no_pivot,
-		.rootless = !p->privileged,
+		.rootless = !p->privileged || (p->nested && !owns_mount_namespace()),
 		.has_userns = (p->ns.make | p->ns.join) & CLONE_NEWUSER,
 		.own_cgroup_ns = (p->ns.make | p->ns.join) & CLONE_NEWCGROUP,
 		.own_mount_ns = p->ns.make & CLONE_NEWNS,
@@ -301,6 +375,17 @@ static bool is_seen_by_others(const struct plan *p)
 	return p->ns.join & CLONE_NEWPID && !((p->ns.make | p->ns.join) & CLONE_NEWUSER);
 }
 
+static bool needs_sealed_self(const struct plan *p)
+{
+	const struct oci_hooks *h = p->config.hooks;
+
+	/* The hook's file is the image's, and may be a script of "#!/proc/self/exe". */
+	if (is_seen_by_others(p) || (h && h->n_start_container))
+		return true;
+	/* A filter that the stub does not pass is left to it where nobody can trace it. */
+	return !plan_stub_passes(&p->seccomp) && (p->seccomp_early || !(p->ns.make & CLONE_NEWPID));
+}
+
 int plan_make(struct arena *a, const struct plan_request *req, struct plan *p, struct err *e)
 {
 	const struct container_create_opts *o = req->opts;
@@ -314,17 +399,19 @@ int plan_make(struct arena *a, const struct plan_request *req, struct plan *p, s
 		.new_keyring = !o->no_new_keyring,
 		.console_socket = o->console_socket,
 	};
-	p->rootless = is_rootless(req->host);
-	if (read_config(a, o, p, e) < 0)
+	p->nested = plan_in_user_namespace();
+	p->rootless = is_rootless(req->host, p->nested);
+	if (read_config(a, o, p, e) < 0 || annotation_apply(a, &p->config, e) < 0)
 		return -e->code;
 	const struct oci_linux *l = p->config.linux_;
-	if (plan_namespaces(a, p, e) < 0 || plan_process(a, req, p, e) < 0 ||
-	    plan_seccomp(a, p, e) < 0 || plan_cgroup(a, req, p, e) < 0 ||
+	if (plan_namespaces(a, p, e) < 0 || plan_process(a, req, p, e) < 0)
+		return -e->code;
+	plan_notify(a, req->host, p);
+	if (plan_seccomp(a, p, e) < 0 || plan_cgroup(a, req, p, e) < 0 ||
 	    resctrl_plan_make(a, p->id, l ? l->intel_rdt : NULL, &p->resctrl, e) < 0 ||
 	    plan_fs(a, p, e) < 0)
 		return -e->code;
-	p->sealed_self =
-		is_seen_by_others(p) || (p->seccomp_early && !allows_execveat(&p->seccomp));
+	p->sealed_self = needs_sealed_self(p);
 	p->need_procfs =
 		attrs_need_procfs(p->process.attrs) || p->process.apparmor || p->process.selinux;
 	return 0;

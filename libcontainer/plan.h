@@ -41,6 +41,7 @@ struct plan_process {
 struct plan {
 	const char *id, *bundle;
 	bool privileged; /* brig has CAP_SYS_ADMIN in its user namespace */
+	bool nested;     /* and that is not the host's */
 	bool rootless; /* not the host's root: what it may not do is no error where runc's is not */
 
 	const char *config_text; /* as read, for the state directory */
@@ -65,9 +66,11 @@ struct plan {
 			       with notifications the listener must be handed over first */
 	bool sealed_self;   /* launch_reexec_sealed: the stub cannot protect the binary */
 	bool need_procfs;   /* something is written to /proc by the child */
+	bool no_program;    /* config.json has no process: there is nothing that start could run */
 	bool run;           /* no wait for start */
 	bool no_pivot, new_keyring;
 	const char *console_socket;
+	const char *notify_host; /* the caller's NOTIFY_SOCKET, NULL: none */
 };
 
 struct plan_request {
@@ -92,7 +95,20 @@ struct plan_process_request {
 int plan_process_make(struct arena *a, const struct plan_process_request *req,
 		      struct plan_process *out, struct err *e) MUST_CHECK;
 
+/* How many descriptors the caller passes by sd_listen_fds(3)'s rules, behind preserve-fds. */
+unsigned int plan_listen_fds(void);
+
+/* Whether the filter lets the exec stub (run/stub) do its work. */
+bool plan_stub_passes(const struct seccomp_program *s);
+/* Descriptors from 3 on that the caller passed by LISTEN_FDS; before those of preserve_fds. */
+unsigned int plan_listen_fds(void);
+
+/* What stands for the process of a config.json that has none: create needs none, start does. */
+extern const struct oci_process plan_no_process;
+
 /* Whether brig itself may mount and clone namespaces here. */
 bool plan_is_privileged(void);
+/* Whether brig is in a user namespace that does not map all of the host's ids to themselves. */
+bool plan_in_user_namespace(void);
 
 #endif

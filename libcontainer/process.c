@@ -258,6 +258,7 @@ int process_exec(struct process *p, int sync, struct err *e)
 		.insns = late ? p->seccomp->insns : NULL,
 		.n_insns = late ? p->seccomp->n_insns : 0,
 		.seccomp_flags = p->seccomp->flags,
+		.filter_first = plan_stub_passes(p->seccomp),
 	};
 
 	/* Everything that is not for the workload goes with the next execve. */

@@ -112,7 +112,7 @@ int container_list(const struct container_host *h, struct arena *a, struct conta
 		struct container_info one;
 		struct err why;
 
-		if (de->d_name[0] == '.' || store_check_id(de->d_name, &why) < 0)
+		if (store_check_id(de->d_name, &why) < 0)
 			continue;
 		own_fd int dir = openat(dirfd(d), de->d_name,
 					O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);

@@ -24,13 +24,15 @@ int session_harden(struct err *e)
 	return 0;
 }
 
-int session_keyring(const char *id, struct err *e)
+int session_keyring(struct err *e)
 {
-	char name[300];
-
-	snprintf(name, sizeof(name), "_ses.%s", id);
-	/* ENOSYS: a kernel without keys; EPERM: an outer filter forbids it, as engines' own do. */
-	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name) < 0 && errno != ENOSYS &&
+	/*
+	 * Without a name: a named one is looked for first, and another container of this user
+	 * namespace may have made one of that name and open to all
+	 * (keyctl_join_session_keyring(3)). ENOSYS: a kernel without keys; EPERM: an outer filter
+	 * forbids it, as engines' own do.
+	 */
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS &&
 	    errno != EPERM)
 		return err_set(e, errno, "session keyring");
 	return 0;

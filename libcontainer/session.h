@@ -10,7 +10,7 @@ int session_begin(struct err *e) MUST_CHECK;
 /* Non-dumpable, and dying with the runtime; again after each change of user, which undoes both. */
 int session_harden(struct err *e) MUST_CHECK;
 /* A session keyring of the container's own: the caller's keys stay outside. */
-int session_keyring(const char *id, struct err *e) MUST_CHECK;
+int session_keyring(struct err *e) MUST_CHECK;
 /* Root of the user namespace it is in, where 0 is mapped. */
 int session_become_root(struct err *e) MUST_CHECK;
 

@@ -46,34 +46,12 @@ int store_root(const struct container_host *h, bool make, struct err *e)
 	return fd;
 }
 
-int store_create(const struct container_host *h, const char *id, struct err *e)
-{
-	own_fd int root = store_root(h, true, e);
-	own_fd int dir = -1;
-
-	if (root < 0)
-		return root;
-	if (mkdirat(root, id, 0700) < 0) {
-		if (errno == EEXIST)
-			return err_msg(e, EEXIST, "container with given ID already exists: %s", id);
-		return err_set(e, errno, "state directory %s/%s", h->root, id);
-	}
-	dir = openat(root, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (dir < 0 || flock(dir, LOCK_EX | LOCK_NB) < 0) {
-		int code = errno;
-
-		(void)unlinkat(root, id, AT_REMOVEDIR);
-		return err_set(e, code, "state directory %s/%s", h->root, id);
-	}
-	return take_fd(&dir);
-}
-
 static int gone(const char *id, struct err *e)
 {
 	return err_msg(e, ENOENT, "container does not exist: %s", id);
 }
 
-static int wait_for_lock(int dir, const char *id, struct err *e)
+int store_lock(int dir, const char *id, struct err *e)
 {
 	const struct timespec pause = {.tv_nsec = 2000000};
 	struct stat st;
@@ -91,7 +69,28 @@ static int wait_for_lock(int dir, const char *id, struct err *e)
 	return 0;
 }
 
-int store_open(const struct container_host *h, const char *id, enum store_lock lock, struct err *e)
+int store_create(const struct container_host *h, const char *id, struct err *e)
+{
+	own_fd int root = store_root(h, true, e);
+	own_fd int dir = -1;
+
+	if (root < 0)
+		return root;
+	if (mkdirat(root, id, 0700) < 0) {
+		if (errno == EEXIST)
+			return err_msg(e, EEXIST, "container with given ID already exists: %s", id);
+		return err_set(e, errno, "state directory %s/%s", h->root, id);
+	}
+	dir = openat(root, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (dir < 0)
+		return err_set(e, errno, "state directory %s/%s", h->root, id);
+	/* A delete that took the empty directory for a half-made one, or a look at the lock. */
+	int r = store_lock(dir, id, e);
+	return r < 0 ? r : take_fd(&dir);
+}
+
+int store_open(const struct container_host *h, const char *id, enum store_locking lock,
+	       struct err *e)
 {
 	int r = store_check_id(id, e);
 
@@ -108,11 +107,16 @@ int store_open(const struct container_host *h, const char *id, enum store_lock l
 	if (dir < 0)
 		return err_set(e, errno, "state directory %s/%s", h->root, id);
 	if (lock == STORE_LOCKED) {
-		r = wait_for_lock(dir, id, e);
+		r = store_lock(dir, id, e);
 		if (r < 0)
 			return r;
 	}
 	return take_fd(&dir);
+}
+
+void store_unlock(int dir)
+{
+	(void)flock(dir, LOCK_UN); /* cannot fail on a descriptor that was locked */
 }
 
 bool store_is_locked(int dir)
@@ -140,6 +144,9 @@ int store_load(int dir, struct arena *a, struct brig_state *out, struct err *e)
 	size_t len;
 	int r = file_read(a, dir, STORE_STATE, STATE_MAX_BYTES, &text, &len, e);
 
+	if (r == -ENOENT)
+		return err_msg(e, ENOENT,
+			       "container does not exist: it has no state yet, or no more");
 	return r < 0 ? r : state_parse(a, text, len, out, e);
 }
 

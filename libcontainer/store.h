@@ -26,12 +26,16 @@ int store_check_id(const char *id, struct err *e) MUST_CHECK;
 /* Directory descriptor of the state root; make: create it (0700) when it is missing. */
 int store_root(const struct container_host *h, bool make, struct err *e) MUST_CHECK;
 
-enum store_lock { STORE_UNLOCKED, STORE_LOCKED };
+enum store_locking { STORE_UNLOCKED, STORE_LOCKED };
 /* A new, locked directory; "container with given ID already exists". */
 int store_create(const struct container_host *h, const char *id, struct err *e) MUST_CHECK;
 /* "container does not exist".  STORE_LOCKED waits for its turn, 10 s at most. */
-int store_open(const struct container_host *h, const char *id, enum store_lock lock,
+int store_open(const struct container_host *h, const char *id, enum store_locking lock,
 	       struct err *e) MUST_CHECK;
+/* Lets others work on it, and takes the lock back; "container does not exist" if they removed it.
+ */
+void store_unlock(int dir);
+int store_lock(int dir, const char *id, struct err *e) MUST_CHECK;
 /* Whether some verb holds the lock now. */
 bool store_is_locked(int dir);
 

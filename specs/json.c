@@ -405,6 +405,10 @@ static int on_key(void *ctx, const unsigned char *key, size_t len)
 		f->seen |= UINT64_C(1) << i;
 		break;
 	}
+	if (!f->field && f->type->closed) {
+		err_msg(r->e, EINVAL, "%.*s: unknown", (int)(len < 40 ? len : 40), s);
+		return failed(r);
+	}
 	return 1;
 }
 

@@ -1,6 +1,7 @@
 #ifndef BRIG_SPECS_JSON_H
 #define BRIG_SPECS_JSON_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -58,6 +59,7 @@ struct json_type {
 	 * names the property: "timeout: 0 is not positive"; the way to the object is added.
 	 */
 	int (*check)(struct arena *a, void *object, struct err *e);
+	bool closed; /* an unknown property is an error: ignoring it would not do what it asks */
 };
 
 /*

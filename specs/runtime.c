@@ -307,7 +307,8 @@ static const struct json_field oci_time_offsets_fields[] = {
 	ROW_OBJ(oci_time_offsets, "monotonic", monotonic, oci_time_offset),
 	ROW_OBJ(oci_time_offsets, "boottime", boottime, oci_time_offset),
 };
-TYPE(oci_time_offsets, NULL);
+/* A clock that does not exist is no clock that could be left alone. */
+TYPE_CLOSED(oci_time_offsets, NULL);
 
 static const struct json_field oci_linux_fields[] = {
 	ROW_OBJS(oci_linux, "uidMappings", uid_mappings, n_uid_mappings, oci_id_mapping),

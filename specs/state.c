@@ -93,6 +93,7 @@ static int check_state(struct arena *a, void *object, struct err *e)
 static const struct json_field cgroup_dir_fields[] = {
 	ROW_STR(cgroup_dir, "hierarchy", hierarchy, REQ),
 	ROW_STR(cgroup_dir, "path", path, REQ),
+	ROW_BOOL(cgroup_dir, "kept", kept, 0),
 };
 TYPE(cgroup_dir, check_cgroup_dir);
 

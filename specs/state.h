@@ -20,6 +20,7 @@ struct cgroup_dir {
 	const char
 		*hierarchy; /* "" for cgroup2, else the v1 mount's directory name: "cpu,cpuacct" */
 	const char *path;   /* absolute directory in the runtime's mount namespace */
+	bool kept;          /* was there before brig: not removed (runtime.md, Delete) */
 };
 
 struct cgroup_record {

@@ -48,7 +48,12 @@
 /* struct S is described by S_fields and checked by fn (or NULL): defines S_type_. */
 #define TYPE(S, fn)                                                                                \
 	_Static_assert(sizeof(S##_fields) / sizeof(S##_fields[0]) <= JSON_MAX_FIELDS, #S);         \
-	static const struct json_type S##_type_ = {                                                \
-		sizeof(struct S), sizeof(S##_fields) / sizeof(S##_fields[0]), S##_fields, fn}
+	static const struct json_type S##_type_ = {sizeof(struct S),                               \
+						   sizeof(S##_fields) / sizeof(S##_fields[0]),     \
+						   S##_fields, fn, false}
+#define TYPE_CLOSED(S, fn)                                                                         \
+	static const struct json_type S##_type_ = {sizeof(struct S),                               \
+						   sizeof(S##_fields) / sizeof(S##_fields[0]),     \
+						   S##_fields, fn, true}
 
 #endif

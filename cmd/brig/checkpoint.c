@@ -1,5 +1,3 @@
-#include <errno.h>
-
 #include "cmd/brig/criu.h"
 #include "cmd/brig/verbs.h"
 
@@ -21,8 +19,17 @@ static const struct opt options[] = {
 
 static int checkpoint(struct command *c, struct err *e)
 {
-	(void)c; /* its options are read so that callers see their mistakes */
-	return err_msg(e, ENOTSUP, "checkpoint: not available in this version");
+	const struct criu_opts *o = c->opts;
+	struct container_checkpoint_opts to = {
+		.parent_path = o->parent_path && *o->parent_path ? o->parent_path : NULL,
+		.page_server = o->page_server && *o->page_server ? o->page_server : NULL,
+		.status_fd = o->status_fd ? (int)*o->status_fd : -1,
+		.leave_running = o->leave_running,
+		.pre_dump = o->pre_dump,
+	};
+	int r = criu_prepare(c, &to.criu, e);
+
+	return r < 0 ? r : container_checkpoint(&c->host, &to, e);
 }
 
 const struct verb verb_checkpoint = {
@@ -34,5 +41,6 @@ const struct verb verb_checkpoint = {
 	.order = OPT_MIXED,
 	.min_args = 1,
 	.wants_id = true,
+	.failed = "checkpoint",
 	.run = checkpoint,
 };

@@ -26,3 +26,24 @@ const struct opt criu_options[] = {
 	 NULL															},
 	{NULL,		  NULL, OPT_FLAG,   0,                   NULL,        NULL,                                NULL,   NULL},
 };
+
+int criu_prepare(struct command *c, struct container_criu_opts *out, struct err *e)
+{
+	const struct criu_opts *o = c->opts;
+	const char *images = o->image_path && *o->image_path ? o->image_path : "checkpoint";
+
+	*out = (struct container_criu_opts){
+		.id = c->args[0],
+		.cgroups_mode = o->cgroups_mode && *o->cgroups_mode ? o->cgroups_mode : NULL,
+		.empty_ns = o->empty_ns.items,
+		.tcp_established = o->tcp_established,
+		.skip_in_flight = o->skip_in_flight,
+		.ext_unix_sk = o->ext_unix_sk,
+		.shell_job = o->shell_job,
+		.lazy_pages = o->lazy_pages,
+		.file_locks = o->file_locks,
+		.auto_dedup = o->auto_dedup,
+	};
+	int r = command_path(c->arena, images, &out->image_path, e);
+	return r < 0 ? r : command_path(c->arena, o->work_path, &out->work_path, e);
+}

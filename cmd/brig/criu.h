@@ -19,4 +19,7 @@ struct criu_opts {
 /* The options that both take. */
 extern const struct opt criu_options[];
 
+/* For the library; relative paths start at the working directory. */
+int criu_prepare(struct command *c, struct container_criu_opts *out, struct err *e) MUST_CHECK;
+
 #endif

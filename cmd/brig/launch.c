@@ -35,15 +35,14 @@ const char launch_text[] =
 	"   The bundle is a directory with the file config.json and a root file system.\n"
 	"   The id names the container on this host and must not be in use.\n";
 
-/* The directory itself, not a name of it: what state.json tells must stay true. */
-static int find_bundle(struct arena *a, const char **bundle, struct err *e)
+int launch_bundle(struct arena *a, const char *given, const char **out, struct err *e)
 {
-	const char *given = *bundle && **bundle ? *bundle : ".";
-	own_free char *path = realpath(given, NULL);
+	const char *name = given && *given ? given : ".";
+	own_free char *path = realpath(name, NULL);
 
 	if (!path)
-		return err_set(e, errno, "bundle %s", given);
-	*bundle = arena_strdup(a, path);
+		return err_set(e, errno, "bundle %s", name);
+	*out = arena_strdup(a, path);
 	return 0;
 }
 
@@ -56,7 +55,7 @@ int launch_prepare(struct command *c, struct err *e)
 
 	o->create.id = c->args[0];
 	if (r == 0)
-		r = find_bundle(c->arena, &o->create.bundle, e);
+		r = launch_bundle(c->arena, o->create.bundle, &o->create.bundle, e);
 	for (size_t i = 0; r == 0 && i < LEN(paths); i++)
 		r = command_path(c->arena, *paths[i], paths[i], e);
 	return r;

@@ -12,6 +12,11 @@ struct launch_opts {
 extern const struct opt launch_options[];
 extern const char launch_text[];
 
+/*
+ * The directory of --bundle (NULL or "": the working directory) itself, not a name of it: what
+ * state.json tells must stay true.
+ */
+int launch_bundle(struct arena *a, const char *given, const char **out, struct err *e) MUST_CHECK;
 /* Takes the id from the arguments and makes the paths absolute. */
 int launch_prepare(struct command *c, struct err *e) MUST_CHECK;
 

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -225,12 +226,16 @@ int main(int argc, char **argv)
 
 	if (fill_standard_fds() < 0)
 		return CODE_FAILED;
+	/* A caller that ignores it would have the kernel reap our children: waits then fail. */
+	(void)signal(SIGCHLD, SIG_DFL);
 	/* Everything here trusts its environment and its arguments. */
 	if (getauxval(AT_SECURE)) {
 		fprintf(stderr, "%s: refuses to run setuid, setgid or with file capabilities\n",
 			program);
 		return CODE_FAILED;
 	}
+	/* A caller that ignores it, as some daemons do, would have children reaped unseen. */
+	(void)signal(SIGCHLD, SIG_DFL);
 	int code = dispatch(&a, program, argc ? argv + 1 : argv);
 	if (fflush(stdout) != 0 && code == CODE_OK)
 		code = CODE_FAILED;

@@ -1,6 +1,5 @@
-#include <errno.h>
-
 #include "cmd/brig/criu.h"
+#include "cmd/brig/launch.h"
 #include "cmd/brig/verbs.h"
 
 #define AT(member) offsetof(struct criu_opts, member)
@@ -28,8 +27,23 @@ static const struct opt options[] = {
 
 static int restore(struct command *c, struct err *e)
 {
-	(void)c; /* its options are read so that callers see their mistakes */
-	return err_msg(e, ENOTSUP, "restore: not available in this version");
+	const struct criu_opts *o = c->opts;
+	struct container_restore_opts to = {
+		.lsm_profile = o->lsm_profile && *o->lsm_profile ? o->lsm_profile : NULL,
+		.lsm_mount_context =
+			o->lsm_mount_context && *o->lsm_mount_context ? o->lsm_mount_context : NULL,
+		.detach = o->detach,
+		.no_subreaper = o->no_subreaper,
+	};
+	int r = criu_prepare(c, &to.criu, e);
+
+	if (r == 0)
+		r = launch_bundle(c->arena, o->bundle, &to.bundle, e);
+	if (r == 0)
+		r = command_path(c->arena, o->console_socket, &to.console_socket, e);
+	if (r == 0)
+		r = command_path(c->arena, o->pid_file, &to.pid_file, e);
+	return r < 0 ? r : container_restore(&c->host, &to, &c->code, e);
 }
 
 const struct verb verb_restore = {
@@ -41,5 +55,6 @@ const struct verb verb_restore = {
 	.order = OPT_MIXED,
 	.min_args = 1,
 	.wants_id = true,
+	.failed = "restore",
 	.run = restore,
 };

@@ -57,10 +57,14 @@ int file_read_fd(struct arena *a, int fd, const char *name, size_t max, char **o
 int file_read(struct arena *a, int dirfd, const char *path, size_t max, char **out, size_t *len,
 	      struct err *e)
 {
-	own_fd int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	/* A fifo that nobody writes to must not hold us; from the one of a shell's <(...) we wait
+	 * for what comes. */
+	own_fd int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
 	if (fd < 0)
 		return err_set(e, errno, "open %s", path);
+	if (fcntl(fd, F_SETFL, 0) < 0)
+		return err_set(e, errno, "read %s", path);
 	return file_read_fd(a, fd, path, max, out, len, e);
 }
 

@@ -1,6 +1,7 @@
 #include "base/step.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/own.h"
 
 static bool is_wanted(const struct step *s, const void *ctx)
 {
@@ -31,6 +33,17 @@ static long microseconds(const struct timespec *from)
 }
 
 #ifdef BRIG_FAULT
+/* All names at once, before a step closes what this is written to or leaves the root it is in. */
+static void list(const char *table, const struct step *steps, size_t n, const void *ctx)
+{
+	const char *path = getenv("BRIG_FAULT_LIST");
+	own_fd int fd = path ? open(path, O_WRONLY | O_APPEND | O_CLOEXEC) : -1;
+
+	for (size_t i = 0; fd >= 0 && i < n; i++)
+		dprintf(fd, "%s%s/%s\n", is_wanted(&steps[i], ctx) ? "" : "-", table,
+			steps[i].name);
+}
+
 static bool fault(const char *table, const char *step, const char *kind)
 {
 	const char *at = getenv("BRIG_FAULT_STEP"), *how = getenv("BRIG_FAULT_KIND");
@@ -39,18 +52,31 @@ static bool fault(const char *table, const char *step, const char *kind)
 	snprintf(name, sizeof(name), "%s/%s", table, step);
 	return at && how && strcmp(at, name) == 0 && strcmp(how, kind) == 0;
 }
+
+/* The first process of a pid namespace does not get its own signals: it just stops here. */
+static void die(void)
+{
+	kill(getpid(), SIGKILL);
+	_exit(128 + SIGKILL);
+}
+
 static int run_one(const char *table, const struct step *s, void *ctx, struct err *e)
 {
 	if (fault(table, s->name, "kill-before"))
-		kill(getpid(), SIGKILL);
+		die();
 	if (fault(table, s->name, "fail"))
-		return err_msg(e, EIO, "made to fail");
+		return err_msg(e, EIO, "%s/%s made to fail", table, s->name);
 	int r = s->run(ctx, e);
 	if (r >= 0 && fault(table, s->name, "kill-after"))
-		kill(getpid(), SIGKILL);
+		die();
 	return r;
 }
 #else
+static void list(const char *table, const struct step *steps, size_t n, const void *ctx)
+{
+	(void)table, (void)steps, (void)n, (void)ctx;
+}
+
 static int run_one(const char *table, const struct step *s, void *ctx, struct err *e)
 {
 	(void)table;
@@ -60,6 +86,7 @@ static int run_one(const char *table, const struct step *s, void *ctx, struct er
 
 int steps_run(const char *table, const struct step *steps, size_t n, void *ctx, struct err *e)
 {
+	list(table, steps, n, ctx);
 	for (size_t i = 0; i < n; i++) {
 		struct timespec from = {0};
 

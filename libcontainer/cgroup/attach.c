@@ -72,6 +72,20 @@ int cgroup_attach(struct cgroup *cg, pid_t pid, struct err *e)
 	return 0;
 }
 
+/* Where the container keeps its init, below its own directory: /a/ID/init.scope is init.scope. */
+static const char *below(const char *dir, const char *path)
+{
+	size_t len = strlen(dir);
+
+	for (const char *at = strchr(path + 1, '/'); at; at = strchr(at + 1, '/')) {
+		size_t n = (size_t)(at - path);
+
+		if (n <= len && memcmp(dir + len - n, path, n) == 0)
+			return at + 1;
+	}
+	return NULL;
+}
+
 int cgroup_attach_beside(struct cgroup *cg, pid_t of, pid_t pid, struct err *e)
 {
 	own_arena struct arena scratch = {0};
@@ -86,16 +100,11 @@ int cgroup_attach_beside(struct cgroup *cg, pid_t of, pid_t pid, struct err *e)
 	struct err why;
 	if (file_read(&scratch, AT_FDCWD, name, 1 << 20, &text, NULL, &why) < 0)
 		return r;
-	/* Where the container keeps its init, below its own directory: .../ID/init.scope. */
-	const char *leaf = strrchr(d->path, '/');
-	size_t n = strlen(leaf);
 	while (cg_self_next(&text, &line)) {
-		const char *at = line.hierarchy[0] ? NULL : line.path;
+		const char *sub = line.hierarchy[0] ? NULL : below(d->path, line.path);
 
-		while (at && (at = strstr(at, leaf)) && at[n] != '/')
-			at++;
-		if (at)
-			return move(cg, d, at + n + 1, pid, e);
+		if (sub)
+			return move(cg, d, sub, pid, e);
 	}
 	return r;
 }

@@ -114,11 +114,17 @@ int cgroup_signal(const struct cgroup *cg, int sig, struct err *e) MUST_CHECK;
  * (frozen, threaded ones included) and the systemd unit.  Gone already is success. */
 int cgroup_destroy(struct cgroup *cg, struct err *e) MUST_CHECK;
 
-/* Directory to show as the container's own cgroup in a mount of type cgroup, for fs/. */
+/*
+ * Directory to show as the container's own cgroup in a mount of type cgroup, for fs/.  Where
+ * source is NULL (systemd chooses it) or was not made (rootless), the directory that
+ * /proc/self/cgroup tells below mount is the one; with rootless it is the runtime's, and shown
+ * read-only.
+ */
 struct cgroup_view {
-	const char *name;   /* directory below the mount: "" for v2, "cpu,cpuacct" ... for v1 */
-	const char *source; /* absolute host path of the container's directory there */
+	const char *name;    /* directory below the mount: "" for v2, "cpu,cpuacct" ... for v1 */
+	const char *source;  /* absolute host path of the container's directory there, or NULL */
 	const char *options; /* v1: mount data of the hierarchy ("cpu,cpuacct", "name=systemd") */
+	const char *mount;   /* where the host has the hierarchy; NULL: source is there for sure */
 };
 /* The views of the planned container: on v1/hybrid one per hierarchy, on v2 one. */
 size_t cgroup_plan_views(struct arena *a, const struct cgroup_plan *p, struct cgroup_view **out);

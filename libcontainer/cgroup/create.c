@@ -83,6 +83,19 @@ static bool may_enter(const struct cg_dir *d, const char *own_path)
 	return faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0;
 }
 
+/* Rootless: a directory of that name may be there already and be somebody else's. */
+static int check_mine(const struct cgroup *cg, const struct cg_dir *d, struct err *e)
+{
+	char path[PATH_MAX];
+
+	if (!cg->rootless || d->is_new)
+		return 0;
+	snprintf(path, sizeof(path), "%s/cgroup.procs", d->path);
+	if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) < 0)
+		return err_set(e, errno, "open %s", path);
+	return 0;
+}
+
 static int make_v2(struct cgroup *cg, struct err *e)
 {
 	/* For statistics, where the kernel lets us: memory, pids, cpu and io of each container. */
@@ -92,6 +105,8 @@ static int make_v2(struct cgroup *cg, struct err *e)
 	struct cg_dir *d = &cg->dirs[0];
 
 	int r = cg_make(d, e);
+	if (r >= 0)
+		r = check_mine(cg, d, e);
 	if (r < 0)
 		return r;
 	r = cg_dirfd(d);
@@ -108,6 +123,8 @@ static int make_v1(struct cgroup *cg, struct err *e)
 		struct cg_dir *d = &cg->dirs[i];
 		int r = cg_make(d, e);
 
+		if (r >= 0)
+			r = check_mine(cg, d, e);
 		if (r >= 0 && d->ctrls & CG_BIT(CG_CPUSET))
 			r = cg_cpuset_inherit(d, e);
 		if (r >= 0)
@@ -174,9 +191,14 @@ static int set_up(struct cgroup *cg, struct err *e)
 		r = settings_apply(cg, p->settings, NULL, e);
 	if (r >= 0 && p->n_dev_rules && u && u->path && cg->layout == CGROUP_V2)
 		r = cg_devices_attach(cg_dirfd(u), p->dev_rules, p->n_dev_rules, !u->is_new, e);
-	if (r >= 0 && p->delegate && cg->layout == CGROUP_V2 && u && u->path)
-		r = cg_delegate(u, p->delegate_uid, e);
-	return r;
+	if (r < 0 || !p->delegate || cg->layout != CGROUP_V2 || !u || !u->path)
+		return r;
+	r = cg_delegate(u, p->delegate_uid, e);
+	if (r != -EPERM || !cg->rootless)
+		return r;
+	/* A plain user cannot give files away to a subordinate id. */
+	log_debug("cgroup not delegated: %s", e->msg);
+	return 0;
 }
 
 /* Nothing that brig has a directory in: the container runs where brig does. */
@@ -203,6 +225,8 @@ int cg_make_all(struct cgroup *cg, struct err *e)
 		return r;
 	}
 	drop_missing(cg);
+	for (size_t i = 0; i < cg->n_dirs; i++)
+		cg->dirs[i].kept = !cg->dirs[i].is_new;
 	return 0;
 }
 
@@ -234,9 +258,7 @@ void cgroup_close(struct cgroup *cg)
 		struct cg_dir *d = &cg->dirs[i];
 
 		own_close(&d->fd);
-		if (d->tasks > 0)
-			own_close(&d->tasks);
-		d->tasks = 0;
+		own_close(&d->tasks);
 	}
 }
 
@@ -266,8 +288,10 @@ int cgroup_open(struct arena *a, const struct cgroup_record *r, struct cgroup **
 			continue;
 		*d = (struct cg_dir){.hierarchy = arena_strdup(a, hierarchy),
 				     .path = arena_strdup(a, r->dirs[i].path),
+				     .kept = r->dirs[i].kept,
 				     .ctrls = cg_ctrls(hierarchy, ","),
-				     .fd = -1};
+				     .fd = -1,
+				     .tasks = -1};
 		cg->n_dirs++;
 	}
 	*out = cg;
@@ -281,7 +305,7 @@ static struct cgroup_record make_record(struct arena *a, enum cgroup_layout layo
 	struct cgroup_dir *list = arena_array(a, n + 1, sizeof(*list));
 
 	for (size_t i = 0; i < n; i++)
-		list[i] = (struct cgroup_dir){dirs[i].hierarchy, dirs[i].path};
+		list[i] = (struct cgroup_dir){dirs[i].hierarchy, dirs[i].path, dirs[i].kept};
 	return (struct cgroup_record){.layout = word_name(layout_words, layout),
 				      .manager = word_name(manager_words, manager),
 				      .unit = unit,

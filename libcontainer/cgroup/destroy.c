@@ -22,9 +22,14 @@ static int64_t now_ms(void)
 	return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
 }
 
-/* 1 gone, 0 still there (busy), -errno. */
+/* 1 gone (or, where it was there before brig, empty), 0 still there (busy), -errno. */
 static int try_rmdir(const struct cg_dir *d)
 {
+	if (d->kept) {
+		int r = cg_populated(d);
+
+		return r == -ENOENT ? 1 : r < 0 ? r : !r;
+	}
 	if (rmdir(d->path) == 0 || errno == ENOENT || errno == ENODEV)
 		return 1;
 	return errno == EBUSY || errno == ENOTEMPTY ? 0 : -errno;

@@ -28,9 +28,10 @@ int cgroup_enter_open(struct cgroup *cg, struct err *e)
 		if (!d->path || !d->hierarchy[0])
 			continue;
 		/* The kernel checks the rights of who opened it, not of who writes. */
-		d->tasks = cg_open_file(d, "tasks", O_WRONLY);
-		if (d->tasks < 0)
-			return err_set(e, -d->tasks, "open %s/tasks", d->path);
+		int fd = cg_open_file(d, "tasks", O_WRONLY);
+		if (fd < 0)
+			return err_set(e, -fd, "open %s/tasks", d->path);
+		d->tasks = fd;
 	}
 	return 0;
 }
@@ -40,7 +41,7 @@ int cgroup_enter(struct cgroup *cg, struct err *e)
 	for (size_t i = 0; i < cg->n_dirs; i++) {
 		struct cg_dir *d = &cg->dirs[i];
 
-		if (d->tasks > 0 && write(d->tasks, "0", 1) != 1)
+		if (d->tasks >= 0 && write(d->tasks, "0", 1) != 1)
 			return err_set(e, errno, "enter cgroup %s", d->path);
 	}
 	return 0;

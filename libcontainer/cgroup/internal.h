@@ -45,16 +45,16 @@ struct cg_dir {
 	const char *path;      /* absolute; NULL: could not be made (rootless) */
 	uint32_t ctrls;
 	int fd;           /* O_RDONLY directory, -1 until needed */
-	int tasks;        /* v1: open for cgroup_enter; 0: not */
+	int tasks;        /* v1: open for cgroup_enter; -1: not */
 	size_t made_from; /* length of the first directory that create made, 0: none made */
 	bool is_new;      /* create made the directory itself */
+	bool kept;        /* it was there before: not removed */
 };
 
 struct cgroup_plan {
 	enum cgroup_layout layout;
 	enum cgroup_manager manager;
 	const char *unit, *slice; /* systemd */
-	const char *scope;        /* systemd: where its directory will be, below each mount */
 	bool rootless, path_given, own_namespace, delegate;
 	uint32_t delegate_uid;
 	struct cg_dir *dirs;

@@ -33,16 +33,19 @@ static int check_path(const char *path, struct err *e)
 }
 
 /*
- * Where a path that is not absolute starts.  Users other than root may only make cgroups in what
- * was delegated to them, so beside the one that they are in (that holds processes).
+ * Where a container without cgroupsPath goes.  A plain user on v2: beside the cgroup that brig is
+ * in, because the user's own systemd, if any, may make directories there (app.slice), and in
+ * brig's own, which has processes, controllers could not be passed on.
  */
-static const char *start_of(struct arena *a, const struct cgroup_plan *p)
+static const char *default_path(struct arena *a, const struct cgroup_plan *p, const char *id)
 {
-	const char *own = p->host->mounts[0].own_path, *slash = strrchr(own, '/');
+	const char *own = p->host->n_mounts ? p->host->mounts[0].own_path : NULL;
+	const char *slash = own ? strrchr(own, '/') : NULL;
 
-	if (!p->rootless || p->layout != CGROUP_V2 || !slash || strstr(own, "/.."))
-		return "";
-	return arena_strndup(a, own, (size_t)(slash - own));
+	if (!p->rootless || p->layout != CGROUP_V2 || !slash || slash == own ||
+	    str_starts(own, "/.."))
+		return id;
+	return arena_printf(a, "%.*s/%s", (int)(slash - own - 1), own + 1, id);
 }
 
 static int plan_dirs(struct arena *a, struct cgroup_plan *p, const char *given, const char *id,
@@ -54,20 +57,19 @@ static int plan_dirs(struct arena *a, struct cgroup_plan *p, const char *given, 
 		if (r < 0)
 			return r;
 	}
-	bool absolute = given && given[0] == '/';
-	const char *start = absolute ? "" : start_of(a, p);
-	const char *rel = given ? given + absolute : id;
+	const char *rel = given ? given + (given[0] == '/') : default_path(a, p, id);
 	p->dirs = arena_array(a, p->host->n_mounts + 1, sizeof(*p->dirs));
 	struct cgroup_dir *list = arena_array(a, p->host->n_mounts + 1, sizeof(*list));
 	for (size_t i = 0; i < p->host->n_mounts; i++) {
 		const struct cgroup_mount *m = &p->host->mounts[i];
-		const char *path = arena_printf(a, "%s%s/%s", m->mountpoint, start, rel);
+		const char *path = arena_printf(a, "%s/%s", m->mountpoint, rel);
 
 		p->dirs[i] = (struct cg_dir){.hierarchy = m->hierarchy,
 					     .mount = m->mountpoint,
 					     .path = path,
 					     .ctrls = cg_ctrls(m->hierarchy, ","),
-					     .fd = -1};
+					     .fd = -1,
+					     .tasks = -1};
 		list[i] = (struct cgroup_dir){m->hierarchy, path};
 	}
 	p->n_dirs = p->host->n_mounts;
@@ -186,22 +188,24 @@ enum cgroup_layout cgroup_plan_layout(const struct cgroup_plan *p)
 
 size_t cgroup_plan_views(struct arena *a, const struct cgroup_plan *p, struct cgroup_view **out)
 {
-	bool none = p->manager == CGROUP_DISABLED || p->layout == CGROUP_NONE;
-	size_t all = none ? 0 : p->host->n_mounts, n = 0;
+	size_t n = 0;
 
-	*out = arena_array(a, all + 1, sizeof(**out));
-	for (size_t i = 0; i < all; i++) {
+	*out = arena_array(a, p->host->n_mounts + 1, sizeof(**out));
+	if (cgroup_plan_layout(p) == CGROUP_NONE)
+		return 0;
+	for (size_t i = 0; i < p->host->n_mounts; i++) {
 		const struct cgroup_mount *m = &p->host->mounts[i];
+		/* systemd's directories are known when the unit runs. */
+		const char *source = i < p->n_dirs ? p->dirs[i].path : NULL;
 		const char *name = strrchr(m->mountpoint, '/');
-		const char *path = p->scope ? arena_printf(a, "%s%s", m->mountpoint, p->scope)
-					    : p->dirs[i].path;
+		const char *mount = p->rootless || !source ? m->mountpoint : NULL;
 
 		if (p->layout == CGROUP_V2)
-			(*out)[n++] = (struct cgroup_view){"", path, ""};
+			(*out)[n++] = (struct cgroup_view){"", source, "", mount};
 		/* cgroup2 beside v1 has no place in a mount of type cgroup. */
 		else if (m->hierarchy[0])
-			(*out)[n++] = (struct cgroup_view){name ? name + 1 : m->mountpoint, path,
-							   m->hierarchy};
+			(*out)[n++] = (struct cgroup_view){name ? name + 1 : m->mountpoint, source,
+							   m->hierarchy, mount};
 	}
 	return n;
 }

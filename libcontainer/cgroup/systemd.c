@@ -24,25 +24,6 @@
 
 enum { MAX_ARGS = 64, PROC_MAX = 1 << 20 };
 
-/* The cgroup of the manager itself: root's is that of pid 1, whatever this process is in. */
-static const char *manager_path(struct arena *a, const struct cgroup_plan *p)
-{
-	const char *want = p->layout == CGROUP_V2 ? "" : "name=systemd";
-	unsigned int uid = geteuid();
-
-	if (!p->rootless)
-		return "";
-	for (size_t i = 0; i < p->host->n_mounts; i++) {
-		const char *own = p->host->mounts[i].own_path;
-		const char *user = strstr(own, "/user@"),
-			   *end = user ? strchr(user + 1, '/') : NULL;
-
-		if (user && strcmp(p->host->mounts[i].hierarchy, want) == 0)
-			return end ? arena_strndup(a, own, (size_t)(end - own)) : own;
-	}
-	return arena_printf(a, "/user.slice/user-%u.slice/user@%u.service", uid, uid);
-}
-
 int cg_systemd_plan(struct arena *a, struct cgroup_plan *p, const struct cgroup_request *req,
 		    struct err *e)
 {
@@ -56,8 +37,6 @@ int cg_systemd_plan(struct arena *a, struct cgroup_plan *p, const struct cgroup_
 		return r;
 	p->unit = scope.unit;
 	p->slice = scope.slice;
-	p->scope = arena_printf(a, "%s%s/%s", manager_path(a, p),
-				cg_systemd_slice_path(a, p->slice), p->unit);
 	return 0;
 }
 
@@ -204,6 +183,7 @@ static void place_dirs(struct cgroup *cg, const char *scope)
 			.path = arena_printf(cg->a, "%s%s", h->mounts[i].mountpoint, scope),
 			.ctrls = cg_ctrls(h->mounts[i].hierarchy, ","),
 			.fd = -1,
+			.tasks = -1,
 		};
 	cg->n_dirs = h->n_mounts;
 }

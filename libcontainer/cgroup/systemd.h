@@ -17,9 +17,6 @@ struct cg_scope {
 int cg_systemd_names(struct arena *a, const char *path, const char *id, bool user,
 		     struct cg_scope *out, struct err *e) MUST_CHECK;
 
-/* The directory of a slice: "/a.slice/a-b.slice", "" for the root slice. */
-const char *cg_systemd_slice_path(struct arena *a, const char *slice);
-
 /*
  * Limits as unit properties "Name=value", in the units of systemd.resource-control(5); what
  * systemd does not know is only written to the files.  NULL-terminated, in the arena.

@@ -60,20 +60,6 @@ int cg_systemd_names(struct arena *a, const char *path, const char *id, bool use
 	return 0;
 }
 
-const char *cg_systemd_slice_path(struct arena *a, const char *slice)
-{
-	const char *path = "";
-
-	if (strcmp(slice, "-.slice") == 0)
-		return path;
-	size_t all = strlen(slice) - strlen(".slice");
-	for (size_t n = 0; n < all; n++) {
-		n += strcspn(slice + n, "-");
-		path = arena_printf(a, "%s/%.*s.slice", path, (int)(n < all ? n : all), slice);
-	}
-	return path;
-}
-
 struct props {
 	struct arena *a;
 	const char **v;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/own.h"
@@ -80,13 +81,45 @@ int cg_tree_walk(int fd, enum cg_order order, int (*fn)(int fd, void *ctx), void
 	return walk(fd, order, fn, ctx, 0);
 }
 
+/* Below the depth that recursion has descriptors for: one step down or up at a time, so that no
+ * container can make a tree that is too deep to be removed. */
+static void prune_deep(int top)
+{
+	own_fd int at = openat(top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat end, st;
+
+	if (fstat(top, &end) < 0)
+		return;
+	while (at >= 0) {
+		const char *name;
+		own_dir DIR *d = open_stream(at);
+		own_fd int child = d ? next_child(d, &name) : -1;
+
+		if (child >= 0 && !cg_has_children(child)) {
+			if (unlinkat(at, name, AT_REMOVEDIR) < 0)
+				return; /* busy: the caller tries again */
+			continue;
+		}
+		if (child < 0 && (!d || fstat(at, &st) < 0 || st.st_ino == end.st_ino))
+			return;
+		int next = child >= 0 ? take_fd(&child)
+				      : openat(at, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		own_close(&at);
+		at = next;
+	}
+}
+
 static void prune(int fd, unsigned int depth)
 {
 	const char *name;
 	int child;
 
-	if (depth >= MAX_DEPTH || !cg_has_children(fd))
+	if (!cg_has_children(fd))
 		return;
+	if (depth >= MAX_DEPTH) {
+		prune_deep(fd);
+		return;
+	}
 	own_dir DIR *d = open_stream(fd);
 	if (!d)
 		return;

@@ -40,7 +40,9 @@ int cgroup_update(struct arena *a, struct cgroup *cg, const struct oci_resources
 	else
 		x = settings_v1(&s, r, cg, e);
 	if (x >= 0 && s.n && !cg->n_dirs)
-		x = err_msg(e, ENOENT, "container has no cgroup");
+		x = err_msg(e, ENOENT,
+			    "cannot set %s limit: container could not join or create cgroup",
+			    cg_ctrl_name(s.v[0].ctrl, false));
 	if (x >= 0 && r->memory)
 		x = check_usage(cg, r->memory, e);
 	/* systemd first: what it knows it would write back at its next reload. */

@@ -1,7 +1,11 @@
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/str.h"
@@ -15,14 +19,57 @@
  * of the host's mount is bound.  The child is in its cgroup by now.
  */
 
+/* The directory of this process in the hierarchy, as a path of the host; false: unknown. */
+static bool own_place(const struct cgroup_view *v, char *path, size_t size)
+{
+	char text[8192], *rest = text, *line;
+	const char *hierarchy = v->options ? v->options : "";
+	size_t n = strlen(hierarchy);
+
+	if (file_peek(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)) < 0)
+		return false;
+	while ((line = strsep(&rest, "\n"))) {
+		const char *at = strchr(line, ':');
+
+		if (!at || strncmp(at + 1, hierarchy, n) != 0 || at[1 + n] != ':')
+			continue;
+		at += 2 + n;
+		/* "/..": outside of the cgroup namespace that the runtime itself is in. */
+		if (str_eq(at, "/") || str_starts(at, "/.."))
+			at = "";
+		return (size_t)snprintf(path, size, "%s%s", v->mount, at) < size;
+	}
+	return false;
+}
+
+static int clone_own_place(const struct cgroup_view *v, uint64_t *attrs, struct err *e)
+{
+	char path[PATH_MAX];
+
+	/* Without a directory of the container's own it is the runtime's that is seen. */
+	if (v->source)
+		*attrs |= MOUNT_ATTR_RDONLY;
+	if (!own_place(v, path, sizeof(path)))
+		return err_msg(e, ENOENT, "%s: no cgroup of this process is known", v->mount);
+	int tree = tree_clone(AT_FDCWD, path, false, e);
+	/* The mount shows a part of the hierarchy only: that is where we are. */
+	if (tree == -ENOENT) {
+		*attrs |= MOUNT_ATTR_RDONLY;
+		return tree_clone(AT_FDCWD, v->mount, false, e);
+	}
+	return tree;
+}
+
 static int bind_view(const struct fs_plan *p, const struct cgroup_view *v, uint64_t attrs,
 		     struct err *e)
 {
-	struct fs_attrs set = {.set = attrs};
-	own_fd int tree = tree_clone(AT_FDCWD, v->source, false, e);
+	own_fd int tree = v->source ? tree_clone(AT_FDCWD, v->source, false, e) : -ENOENT;
 
+	if (tree == -ENOENT && v->mount)
+		tree = clone_own_place(v, &attrs, e);
 	if (tree < 0)
 		return tree;
+	struct fs_attrs set = {.set = attrs};
 	int r = tree_set(tree, &set, p->default_propagation, -1, false, e);
 	return r < 0 ? r : take_fd(&tree);
 }

@@ -42,7 +42,7 @@ static void copy_xattrs(int from, int to)
 	}
 }
 
-static int copy_file(int from, int to, const char *name, const struct stat *st, struct err *e)
+static int copy_file(int from, int to, const char *name, struct err *e)
 {
 	own_fd int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct stat now;
@@ -65,12 +65,15 @@ static int copy_file(int from, int to, const char *name, const struct stat *st, 
 		if (n == 0)
 			break;
 	}
-	int r = copy_owner(to, name, st, e);
+	/* Owner and mode of what was read: another file may have had the name when it was looked
+	 * at.
+	 */
+	int r = copy_owner(to, name, &now, e);
 	if (r < 0)
 		return r;
 	copy_xattrs(in, out);
 	/* After chown, which takes set-user-id away. */
-	return fchmod(out, st->st_mode & 07777) < 0 ? err_set(e, errno, "chmod %s", name) : 0;
+	return fchmod(out, now.st_mode & 07777) < 0 ? err_set(e, errno, "chmod %s", name) : 0;
 }
 
 static int copy_link(int from, int to, const char *name, const struct stat *st, struct err *e)
@@ -86,12 +89,12 @@ static int copy_link(int from, int to, const char *name, const struct stat *st, 
 	return copy_owner(to, name, st, e);
 }
 
-static int copy_subdir(int from, int to, const char *name, const struct stat *st, int depth,
-		       struct err *e)
+static int copy_subdir(int from, int to, const char *name, int depth, struct err *e)
 {
 	own_fd int in = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
 
-	if (in < 0)
+	if (in < 0 || fstat(in, &st) < 0)
 		return err_set(e, errno, "open %s", name);
 	if (mkdirat(to, name, 0700) < 0)
 		return err_set(e, errno, "make directory %s", name);
@@ -101,11 +104,11 @@ static int copy_subdir(int from, int to, const char *name, const struct stat *st
 	int r = copy_dir(in, out, depth + 1, e);
 	if (r < 0)
 		return err_wrap(e, "%s", name);
-	r = copy_owner(to, name, st, e);
+	r = copy_owner(to, name, &st, e);
 	if (r < 0)
 		return r;
 	copy_xattrs(in, out);
-	return fchmod(out, st->st_mode & 07777) < 0 ? err_set(e, errno, "chmod %s", name) : 0;
+	return fchmod(out, st.st_mode & 07777) < 0 ? err_set(e, errno, "chmod %s", name) : 0;
 }
 
 /* Sockets, fifos and devices are not content: left out. */
@@ -116,9 +119,9 @@ static int copy_entry(int from, int to, const char *name, int depth, struct err 
 	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_set(e, errno, "stat %s", name);
 	if (S_ISDIR(st.st_mode))
-		return copy_subdir(from, to, name, &st, depth, e);
+		return copy_subdir(from, to, name, depth, e);
 	if (S_ISREG(st.st_mode))
-		return copy_file(from, to, name, &st, e);
+		return copy_file(from, to, name, e);
 	return S_ISLNK(st.st_mode) ? copy_link(from, to, name, &st, e) : 0;
 }
 

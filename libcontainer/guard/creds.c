@@ -116,8 +116,8 @@ int creds_apply(const struct creds_plan *p, struct err *e)
 {
 	int r;
 
-	if (p->has_umask)
-		umask((mode_t)p->umask);
+	/* Never the caller's: 022 is what the peers give. */
+	umask(p->has_umask ? (mode_t)p->umask : 022);
 	r = apply_groups(p, e);
 	if (r < 0)
 		return r;

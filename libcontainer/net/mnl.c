@@ -32,6 +32,7 @@ static const struct {
 	ROW(attr_u32, mnl_attr_get_u32),
 	ROW(payload, mnl_nlmsg_get_payload),
 	ROW(cb_run, mnl_cb_run),
+	ROW(errno_at, __errno_location),
 };
 
 int mnl_load(struct mnl *m, struct err *e)

@@ -28,6 +28,8 @@ struct mnl {
 	__typeof__(&mnl_attr_get_u32) attr_u32;
 	__typeof__(&mnl_nlmsg_get_payload) payload;
 	__typeof__(&mnl_cb_run) cb_run;
+	/* Where libmnl's C library keeps errno: a brig that is linked statically has another. */
+	int *(*errno_at)(void);
 };
 
 /* Fills the table; the library stays loaded. */

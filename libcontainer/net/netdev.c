@@ -98,7 +98,7 @@ static int route_open(struct route *r, const struct mnl *mnl, struct err *e)
 	r->mnl = mnl;
 	r->sock = mnl->socket_open(NETLINK_ROUTE, SOCK_CLOEXEC);
 	if (!r->sock || mnl->socket_bind(r->sock, 0, MNL_SOCKET_AUTOPID) < 0)
-		return err_set(e, errno, "open rtnetlink");
+		return err_set(e, *mnl->errno_at(), "open rtnetlink");
 	return 0;
 }
 
@@ -129,17 +129,17 @@ static int route_talk(struct route *r, struct nlmsghdr *h, mnl_cb_t cb, void *da
 
 	h->nlmsg_seq = ++r->seq;
 	if (r->mnl->socket_sendto(r->sock, h, h->nlmsg_len) < 0)
-		return -errno;
+		return -*r->mnl->errno_at();
 	while (code > MNL_CB_STOP) {
 		ssize_t n = r->mnl->socket_recvfrom(r->sock, &reply, sizeof(reply));
 
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && *r->mnl->errno_at() == EINTR)
 			continue;
 		if (n < 0)
-			return -errno;
+			return -*r->mnl->errno_at();
 		code = r->mnl->cb_run(&reply, (size_t)n, r->seq, port, cb, data);
 	}
-	return code < 0 ? -errno : 0;
+	return code < 0 ? -*r->mnl->errno_at() : 0;
 }
 
 union request {

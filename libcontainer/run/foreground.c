@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "base/sys.h"
+#include "run/notify.h"
 
 _Static_assert(sizeof(sigset_t) <= sizeof(((struct foreground *)0)->mask), "mask holds a set");
 
@@ -116,6 +117,11 @@ static int reap(pid_t pid, int *status)
 		*status = one;
 		return 1;
 	}
+	/* Not a child of ours any more, whoever has reaped it: there is nothing to wait for. */
+	if (r < 0 && errno == ECHILD) {
+		*status = 255 << 8;
+		return 1;
+	}
 	return 0;
 }
 
@@ -182,18 +188,20 @@ static void to_container(struct input *in, int master)
 		in->at = in->len = 0;
 }
 
+/* What was written before the end.  Others in the container may go on writing for ever. */
 static void drain(int master)
 {
+	enum { READS = 256 }; /* each of up to a page: more than a pseudoterminal keeps */
 	struct pollfd p = {.fd = master, .events = POLLIN};
 
-	while (master >= 0 && poll(&p, 1, 0) > 0 && to_host(master))
+	for (int i = 0; i < READS && master >= 0 && poll(&p, 1, 0) > 0 && to_host(master); i++)
 		;
 }
 
 int foreground_wait(struct foreground *f, pid_t pid, int pidfd, int master, int *status,
 		    struct err *e)
 {
-	enum { SIGNALS, EXIT, MASTER, STDIN, N };
+	enum { SIGNALS, EXIT, MASTER, STDIN, NOTIFY, N };
 	struct input in = {.ended = master < 0};
 	bool open = master >= 0;
 
@@ -207,6 +215,7 @@ int foreground_wait(struct foreground *f, pid_t pid, int pidfd, int master, int 
 				     .events = (short)(POLLIN | (in.len ? POLLOUT : 0))              },
 			[STDIN] = {.fd = !in.ended && !in.len ? STDIN_FILENO : -1,
 				     .events = POLLIN                                                },
+			[NOTIFY] = {.fd = f->notify ? f->notify->sock : -1,         .events = POLLIN},
 		};
 
 		if (poll(p, N, -1) < 0 && errno != EINTR)
@@ -219,9 +228,14 @@ int foreground_wait(struct foreground *f, pid_t pid, int pidfd, int master, int 
 			to_container(&in, master);
 		if (p[STDIN].revents)
 			from_host(&in);
+		/* brig stays the main process of its unit: no pid. */
+		if (p[NOTIFY].revents)
+			(void)notify_relay(f->notify, 0);
 		if (reap(pid, status))
 			break;
 	}
 	drain(master);
+	if (f->notify)
+		(void)notify_relay(f->notify, 0);
 	return 0;
 }

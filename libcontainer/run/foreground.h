@@ -6,6 +6,8 @@
 
 #include "base/err.h"
 
+struct notify;
+
 /*
  * brig in the foreground of a container: forwards signals, relays the terminal, waits for the
  * end.  begin blocks the signals (before the clone, so that none is lost) and end sets all back,
@@ -17,6 +19,7 @@ struct foreground {
 	bool tty_owned;
 	void *saved; /* terminal mode */
 	unsigned long long mask[16];
+	const struct notify *notify; /* whose messages are relayed meanwhile; NULL: none */
 };
 
 int foreground_begin(struct foreground *f, struct err *e) MUST_CHECK;

@@ -31,7 +31,9 @@ static int state_file(const char *state, struct err *e)
 	return take_fd(&fd);
 }
 
-static __attribute__((noreturn)) void exec_hook(const struct oci_hook *h, int in, int out)
+static __attribute__((noreturn)) void exec_hook(const struct oci_hook *h,
+						const struct hooks_guard *g, int in, int out,
+						int err)
 {
 	const char *self[] = {h->path, NULL};
 	const char *const *argv = h->n_args ? h->args : self;
@@ -42,9 +44,10 @@ static __attribute__((noreturn)) void exec_hook(const struct oci_hook *h, int in
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)setpgid(0, 0);
-	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
+	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
 		_exit(126);
-	(void)close_range(3, ~0U, 0);
+	if (close_range(3, ~0U, 0) < 0 || (g && g->confine(g->ctx) < 0))
+		_exit(126);
 	execve(h->path, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
 	dprintf(2, "%s: %s", h->path, err_text(errno));
 	_exit(127);
@@ -101,7 +104,14 @@ static int verdict(int status, int out, struct err *e)
 	return err_msg(e, ECHILD, "exit status %d%s%s", WEXITSTATUS(status), sep, text);
 }
 
-static int run_hook(const struct oci_hook *h, const char *state, struct err *e)
+void hook_output_close(struct hook_output *o)
+{
+	own_close(&o->out);
+	own_close(&o->err);
+}
+
+static int run_hook(const struct oci_hook *h, const char *state, const struct hook_output *output,
+		    struct err *e)
 {
 	own_fd int in = state_file(state, e);
 	own_fd int out = memfd_create("brig-hook-output", MFD_CLOEXEC);
@@ -118,7 +128,8 @@ static int run_hook(const struct oci_hook *h, const char *state, struct err *e)
 	if (pid < 0)
 		return err_set(e, errno, "clone");
 	if (pid == 0)
-		exec_hook(h, in, out);
+		exec_hook(h, output->guard, in, output->out < 0 ? out : output->out,
+			  output->err < 0 ? out : output->err);
 	bool ended = wait_until(pidfd, h->timeout);
 	if (!ended) {
 		(void)kill(-pid, SIGKILL); /* ESRCH: it had no time to make its group */
@@ -133,22 +144,23 @@ static int run_hook(const struct oci_hook *h, const char *state, struct err *e)
 }
 
 int hooks_run(const char *kind, const struct oci_hook *hooks, size_t n, const char *state,
-	      struct err *e)
+	      const struct hook_output *output, struct err *e)
 {
 	for (size_t i = 0; i < n; i++) {
 		log_debug("%s hook #%zu: %s", kind, i, hooks[i].path);
-		if (run_hook(&hooks[i], state, e) < 0)
+		if (run_hook(&hooks[i], state, output, e) < 0)
 			return err_wrap(e, "error running %s hook #%zu", kind, i);
 	}
 	return 0;
 }
 
-void hooks_run_all(const char *kind, const struct oci_hook *hooks, size_t n, const char *state)
+void hooks_run_all(const char *kind, const struct oci_hook *hooks, size_t n, const char *state,
+		   const struct hook_output *output)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct err e;
 
-		if (run_hook(&hooks[i], state, &e) < 0)
+		if (run_hook(&hooks[i], state, output, &e) < 0)
 			log_warn("error running %s hook #%zu: %s", kind, i, e.msg);
 	}
 }

@@ -3,6 +3,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,9 +59,9 @@ int exec_image_prepare(struct err *e)
 	int r = file_write_all(fd, stub_image, code_size());
 	if (r < 0)
 		return err_set(e, -r, "write the exec stub");
-	/* Not readable: execve then makes the stub non-dumpable where the workload has no
-	 * capability over the file (would_dump, fs/exec.c). */
-	(void)fchmod(fd, 0511);
+	/* Not readable, for its owner neither: execve then makes the stub non-dumpable where the
+	 * workload has no capability over the file (would_dump, fs/exec.c). */
+	(void)fchmod(fd, 0111);
 	return take_fd(&fd);
 }
 
@@ -83,11 +84,24 @@ static int patch_headers(int fd, size_t total)
 	return 0;
 }
 
+static int load_filter(const struct launch *l, struct err *e)
+{
+	struct sock_fprog prog = {.len = (unsigned short)l->n_insns,
+				  .filter = (struct sock_filter *)(uintptr_t)l->insns};
+
+	if (!l->filter_first || !l->n_insns)
+		return 0;
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, l->seccomp_flags, &prog) < 0)
+		return err_set(e, errno, "load seccomp filter");
+	return 0;
+}
+
 int launch_exec(int stub, const struct launch *l, struct err *e)
 {
 	own_arena struct arena a = {0};
 	size_t path_len = strlen(l->path) + 1;
-	size_t insns_len = l->n_insns * sizeof(*l->insns);
+	size_t n_insns = l->filter_first ? 0 : l->n_insns; /* for the stub */
+	size_t insns_len = n_insns * sizeof(*l->insns);
 	size_t insns_at = (sizeof(struct stub_params) + path_len + 7) & ~(size_t)7;
 	size_t len = insns_at + insns_len;
 	char *blob = arena_new(&a, len);
@@ -95,7 +109,7 @@ int launch_exec(int stub, const struct launch *l, struct err *e)
 		.magic = STUB_MAGIC,
 		.sync_fd = l->sync_fd,
 		.seccomp = l->seccomp_flags,
-		.n_insns = (uint32_t)l->n_insns,
+		.n_insns = (uint32_t)n_insns,
 		.path = sizeof(struct stub_params),
 		.insns = (uint32_t)insns_at,
 		.exec_failed = SYNC_EXEC_FAILED,
@@ -115,6 +129,9 @@ int launch_exec(int stub, const struct launch *l, struct err *e)
 		return err_set(e, errno, "seal the exec stub");
 	if (fcntl(l->sync_fd, F_SETFD, 0) < 0)
 		return err_set(e, errno, "keep descriptor %d over exec", l->sync_fd);
+	r = load_filter(l, e);
+	if (r < 0)
+		return r;
 	(void)syscall(SYS_execveat, stub, "", l->argv, l->envp, AT_EMPTY_PATH);
 	int code = errno;
 	(void)fcntl(l->sync_fd, F_SETFD, FD_CLOEXEC); /* back as it was, for the error's way */

@@ -2,6 +2,7 @@
 #define BRIG_RUN_LAUNCH_H
 
 #include <linux/filter.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,9 +18,15 @@ struct launch {
 	char *const *argv;
 	char *const *envp;
 	int sync_fd; /* the stub reports a failure here and closes it by its exec */
-	const struct sock_filter *insns; /* loaded by the stub right before execve; NULL: none */
+	const struct sock_filter *insns; /* NULL: none */
 	size_t n_insns;
 	uint32_t seccomp_flags;
+	/*
+	 * The filter goes on before the stub, which must be allowed its calls.  Otherwise the stub
+	 * loads it right before execve: only where nobody else sees it, because it is dumpable
+	 * where it runs as the owner of its memfd, and a tracer could take it without a filter.
+	 */
+	bool filter_first;
 };
 
 /*

@@ -22,21 +22,12 @@
 #define CLONE_NEWTIME 0x00000080
 #endif
 
-bool spawn_needs_stage(uint64_t make, const struct ns_plan *join, bool privileged)
+bool spawn_needs_stage(uint64_t make, const struct ns_plan *join, bool returns)
 {
 	/* A cgroup namespace: see fork_stage. */
 	if (join->join & (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWCGROUP))
 		return true;
-	if (!(make & CLONE_NEWTIME) && !join->join)
-		return false;
-	return !privileged || !spawn_can_go_back();
-}
-
-bool spawn_can_go_back(void)
-{
-	own_fd int pid = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
-
-	return pid >= 0 && setns(pid, CLONE_NEWPID) == 0;
+	return !returns && ((make & CLONE_NEWTIME) || join->join);
 }
 
 static int write_offsets(const struct oci_time_offsets *o, struct err *e)
@@ -225,45 +216,68 @@ static int stage_join(const struct spawn *s, struct err *e)
 	return 0;
 }
 
-static int stage_userns(const struct spawn *s, struct err *e)
+/*
+ * The stage has a pair of its own to the runtime: on the child's a message of the child, which
+ * runs already, could come before the stage's that says who the child is.
+ */
+struct stage {
+	const struct spawn *s;
+	int runtime, mine; /* the two ends */
+};
+
+static int stage_userns(const struct stage *st, struct err *e)
 {
-	if (!(s->make & CLONE_NEWUSER))
+	if (!(st->s->make & CLONE_NEWUSER))
 		return 0;
 	if (unshare(CLONE_NEWUSER) < 0)
 		return err_set(e, errno, "unshare user namespace");
-	int r = sync_send(s->sync, SYNC_USERNS, e);
-	return r < 0 ? r : sync_expect(s->sync, SYNC_MAPPED, e);
+	int r = sync_send(st->mine, SYNC_USERNS, e);
+	return r < 0 ? r : sync_expect(st->mine, SYNC_MAPPED, e);
 }
 
-static int stage(const struct spawn *s, struct err *e)
+/* Without the stage's end, whose closing tells the runtime that the stage has died. */
+static int staged_child(void *ctx)
 {
+	const struct stage *st = ctx;
+
+	(void)close(st->mine);
+	return st->s->child(st->s->ctx);
+}
+
+static int stage(struct stage *st, struct err *e)
+{
+	struct spawn s = *st->s;
 	pid_t pid = -1;
 	int pidfd;
-	int r = stage_join(s, e);
+	int r = stage_join(&s, e);
 
 	if (r == 0)
-		r = stage_userns(s, e);
+		r = stage_userns(st, e);
 	if (r == 0)
-		r = make_time_ns(s, e);
+		r = make_time_ns(&s, e);
+	s.child = staged_child;
+	s.ctx = st;
 	if (r == 0)
-		r = clone_child(s, s->make & ~(uint64_t)CLONE_NEWUSER, CLONE_PARENT, &pid, &pidfd,
+		r = clone_child(&s, s.make & ~(uint64_t)CLONE_NEWUSER, CLONE_PARENT, &pid, &pidfd,
 				e);
-	return r < 0 ? r : sync_send_pid(s->sync, pid, e);
+	return r < 0 ? r : sync_send_pid(st->mine, pid, e);
 }
 
-static int serve_stage(const struct spawn *s, pid_t stage_pid, pid_t *pid, struct err *e)
+static int serve_stage(const struct stage *st, pid_t stage_pid, pid_t *pid, struct err *e)
 {
+	const struct spawn *s = st->s;
+
 	if (s->make & CLONE_NEWUSER) {
-		int r = sync_expect(s->sync_peer, SYNC_USERNS, e);
+		int r = sync_expect(st->runtime, SYNC_USERNS, e);
 
 		if (r == 0)
 			r = s->map(s->ctx, stage_pid, e);
 		if (r == 0)
-			r = sync_send(s->sync_peer, SYNC_MAPPED, e);
+			r = sync_send(st->runtime, SYNC_MAPPED, e);
 		if (r < 0)
 			return r;
 	}
-	return sync_expect_pid(s->sync_peer, pid, e);
+	return sync_expect_pid(st->runtime, pid, e);
 }
 
 /*
@@ -288,9 +302,15 @@ static int fork_stage(struct spawn *s, pid_t *pid, struct err *e)
 
 static int spawn_staged(const struct spawn *s, pid_t *pid, int *pidfd, struct err *e)
 {
-	struct spawn mine = *s;
+	struct spawn copy = *s;
 	pid_t stage_pid;
-	int r = fork_stage(&mine, &stage_pid, e);
+	int fds[2];
+
+	if (sync_pair(fds, e) < 0)
+		return -e->code;
+	own_fd int runtime = fds[0], mine = fds[1];
+	struct stage st = {&copy, runtime, mine};
+	int r = fork_stage(&copy, &stage_pid, e);
 
 	if (r < 0)
 		return r;
@@ -299,11 +319,13 @@ static int spawn_staged(const struct spawn *s, pid_t *pid, int *pidfd, struct er
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		struct err why;
 
-		if (stage(&mine, &why) < 0)
-			sync_fail(s->sync, &why);
+		(void)close(runtime);
+		if (stage(&st, &why) < 0)
+			sync_fail(mine, &why);
 		_exit(0);
 	}
-	r = serve_stage(s, stage_pid, pid, e);
+	own_close(&mine);
+	r = serve_stage(&st, stage_pid, pid, e);
 	if (r < 0)
 		(void)kill(stage_pid, SIGKILL);
 	(void)waitpid(stage_pid, NULL, 0);

@@ -30,7 +30,7 @@ struct spawn {
 	uint64_t target_ns;   /* exec: CLONE_NEW... to enter by setns(target) */
 	bool staged;
 	bool share; /* direct only: run/clone_vm.h, the runtime sleeps until the child executes */
-	int cgroup;                             /* CLONE_INTO_CGROUP descriptor, -1: none */
+	int cgroup; /* CLONE_INTO_CGROUP descriptor, -1: none */
 	const struct oci_time_offsets *offsets; /* for NEWTIME in make; may be NULL */
 	int sync;                               /* child's end of the sync pair */
 	int sync_peer;                          /* the runtime's end: closed in the child */
@@ -40,14 +40,9 @@ struct spawn {
 	void *ctx;
 };
 
-/* What of s's namespaces only a stage can do, given the runtime's rights. */
-bool spawn_needs_stage(uint64_t make, const struct ns_plan *join, bool privileged);
-/*
- * Whether the runtime could come back from a joined namespace.  With all capabilities in a user
- * namespace that does not own the runtime's own namespaces (unshare -Ur, rootless engines)
- * setns answers EPERM on the way back.
- */
-bool spawn_can_go_back(void);
+/* What of s's namespaces only a stage can do.  returns: the runtime may enter its own ones again,
+ * which takes rights over the host's. */
+bool spawn_needs_stage(uint64_t make, const struct ns_plan *join, bool returns);
 
 /*
  * *pid is the child's pid as the runtime sees it; *pidfd its descriptor.  On failure nothing of

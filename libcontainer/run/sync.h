@@ -20,7 +20,8 @@
  *      | --------- HOOKS_DONE ---------->  |
  *      | <------- LISTENER + fd ---------  |   seccomp notifications: hand it to the agent
  *      | ------- LISTENER_DONE --------->  |
- *      | <---------- READY --------------  |   create: all done but the wait for start
+ *      | <---------- READY --------------  |   create: all done but the wait for start; exec: all
+ *      |                                   |   that may well fail is done (before LISTENER)
  *      | ---------- CREATED ------------>  |   create: state is on disk, wait on the start socket
  *   start (another process)                |
  *      | ------------ GO --------------->  |   startContainer hooks, filter, exec

@@ -35,14 +35,28 @@ resources() { sleeps ".linux.resources += {$1}"; }
 }
 
 @test "a cgroup that existed before is used, not removed" {
-	[ -d /sys/fs/cgroup/pids ] || skip "no pids hierarchy of cgroup v1"
 	known_peer_failure runc crun # they remove it
+	local d r=0
+	for d in /sys/fs/cgroup/ /sys/fs/cgroup/*/; do
+		[ ! -e "$d/cgroup.procs" ] || mkdir "$d/$ID-own"
+	done
+	config ".linux.cgroupsPath = \"/$ID-own\" | del(.linux.resources)"
+	b run -b "$B" "$ID"
+	for d in /sys/fs/cgroup/ /sys/fs/cgroup/*/; do
+		[ ! -e "$d/cgroup.procs" ] || rmdir "$d/$ID-own" || r=1
+	done
+	[ "$status" = 0 ]
+	return $r
+}
+
+@test "where a cgroup existed in one hierarchy only, that one stays" {
+	known_peer_failure runc crun # they remove it
+	local r=0
+	[ -d /sys/fs/cgroup/pids ] || skip "no pids hierarchy of cgroup v1"
 	mkdir "/sys/fs/cgroup/pids/$ID-own"
 	config ".linux.cgroupsPath = \"/$ID-own\""
 	b run -b "$B" "$ID"
-	r=0
-	[ -d "/sys/fs/cgroup/pids/$ID-own" ] || r=1
-	rmdir "/sys/fs/cgroup/pids/$ID-own" 2>/dev/null || :
+	rmdir "/sys/fs/cgroup/pids/$ID-own" || r=1
 	return $r
 }
 
@@ -227,4 +241,38 @@ resources() { sleeps ".linux.resources += {$1}"; }
 @test "a limit that cannot be set leaves no cgroup" {
 	config '.linux.resources.memory.limit = 67108864 | .linux.resources.cpu.cpus = "4095"'
 	refused 'cpu' create -b "$B" "$ID"
+}
+
+@test "cgroup v2: exec joins the sub-cgroup of init where the container's own passes controllers on" {
+	known_peer_failure crun
+	requires root
+	# The private view has what v1 left of the controllers; any of them shows it.
+	cat >"$T/v2.sh" <<-'END2'
+		mount --make-rprivate / && umount -l /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup || exit 99
+		read -r ctrl _ </sys/fs/cgroup/cgroup.controllers || exit 77
+		echo "+$ctrl" >/sys/fs/cgroup/cgroup.subtree_control
+		echo "$ctrl"
+		D=/sys/fs/cgroup/$ID
+		$BRIG --root "$R" run -d -b "$B" "$ID" >/dev/null || exit 98
+		n=0
+		until read -r _ <"$D/cgroup.subtree_control"; do n=$((n + 1)); [ $n -lt 100 ] || break; sleep 0.02; done
+		$BRIG --root "$R" exec "$ID" sh -c 'grep ^0: /proc/self/cgroup'
+		$BRIG --root "$R" exec "$ID" sh -c 'exit 5'
+		echo $?
+		$BRIG --root "$R" exec --cgroup other "$ID" sh -c 'grep ^0: /proc/self/cgroup'
+		$BRIG --root "$R" delete --force "$ID"
+		[ ! -d "$D" ]
+	END2
+	config '.linux.namespaces += [{"type": "cgroup"}]
+		| .mounts += [{"destination": "/sys", "type": "sysfs", "source": "sysfs"},
+			{"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup"}]'
+	prog 'cd /sys/fs/cgroup && mkdir init other && echo $$ >init/cgroup.procs &&
+		read -r ctrl _ <cgroup.controllers && echo +$ctrl >cgroup.subtree_control; sleep 100'
+	status=0
+	BRIG="$BRIG ${BRIG_FLAGS[*]}" R=$R B=$B ID=$ID timeout 15 unshare -m sh "$T/v2.sh" </dev/null >"$T/out" 2>"$T/err" 3>&- || status=$?
+	slurp out "$T/out"
+	slurp err "$T/err"
+	[ "$status" != 77 ] || skip "v1 has all controllers"
+	[ "$status" = 0 ] || fail "status $status" "$out" "$err"
+	is "${out#*$'\n'}" $'0::/init\n5\n0::/other'
 }

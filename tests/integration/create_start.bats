@@ -90,7 +90,7 @@ load helpers
 @test "create passes its stdout and stderr to the container" {
 	prog 'echo to-out; echo to-err >&2'
 	exec 7>"$T/c.out" 8>"$T/c.err"
-	"${BR[@]}" create -b "$B" "$ID" </dev/null >&7 2>&8 3>&-
+	"${FG[@]}" 10 "${BR[@]}" create -b "$B" "$ID" </dev/null >&7 2>&8 3>&-
 	ok start "$ID"
 	becomes stopped
 	is "$(<"$T/c.out")" to-out

@@ -72,7 +72,7 @@ outside_untouched() {
 	: >"$T/mine"
 	chown 5:5 "$T/mine"
 	config '.process.user = {"uid": 1000, "gid": 1000}'
-	"${BR[@]}" run -b "$B" "$ID" </dev/null >"$T/mine" 2>&1 3>&-
+	"${FG[@]}" 10 "${BR[@]}" run -b "$B" "$ID" </dev/null >"$T/mine" 2>&1 3>&-
 	is "$(stat -c %u "$T/mine")" 5
 	is "$(stat -c %u /dev/null)" 0
 }

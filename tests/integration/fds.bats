@@ -22,7 +22,7 @@ load helpers
 	echo content >"$T/file"
 	config '.process.args = ["sh", "-c", "cat <&4; inside fds | cut -d\" \" -f1"]'
 	status=0
-	"${BR[@]}" run --preserve-fds 2 -b "$B" "$ID" </dev/null >"$T/out" 2>"$T/err" \
+	"${FG[@]}" 10 "${BR[@]}" run --preserve-fds 2 -b "$B" "$ID" </dev/null >"$T/out" 2>"$T/err" \
 		3</dev/null 4<"$T/file" 5</etc/passwd || status=$?
 	slurp out "$T/out"
 	is "$status" 0
@@ -51,14 +51,14 @@ load helpers
 		exec "${BR[@]}" run -b "$B" "$ID" </dev/null >"$T/out" 2>"$T/err" 3<"$T/file"
 	) || status=$?
 	slurp out "$T/out"
-	is "$status" 0
+	is "$status" 0 || fail "$(<"$T/err")"
 	out_is $'1 1\ncontent'
 }
 
 @test "closed stdin, stdout and stderr of the caller do not become other files" {
 	prog 'ls -l /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 >/tmp/list 2>&1 || :'
 	status=0
-	"${BR[@]}" run -b "$B" "$ID" <&- >&- 2>&- 3>&- || status=$?
+	"${FG[@]}" 10 "${BR[@]}" run -b "$B" "$ID" <&- >&- 2>&- 3>&- || status=$?
 	is "$status" 0
 	out=$(<"$B/rootfs/tmp/list")
 	out_lacks "$R|cgroup|memfd"

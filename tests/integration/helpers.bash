@@ -25,7 +25,7 @@ load ../lib/brig
 # --- set-up and check after each test ----------------------------------------------------
 
 setup() {
-	ID=t$BATS_SUITE_TEST_NUMBER-$BASHPID
+	ID=t$BATS_SUITE_TEST_NUMBER-${BASHPID}b
 	T=$BATS_TEST_TMPDIR B=$T/bundle R=$T/state
 	PIDS=() MOUNTED=()
 	BR=("$BRIG" "${BRIG_FLAGS[@]}" --root "$R")
@@ -51,8 +51,31 @@ teardown() {
 	if declare -F more_teardown >/dev/null; then more_teardown; fi
 	for d in "${MOUNTED[@]}"; do umount -l "$d" 2>/dev/null || :; done
 	nothing_left || bad=1
+	[ $bad = 0 ] || sweep
 	unmount_all
 	return $bad
+}
+
+# What a runtime left behind goes by hand, so that a failure does not spoil the machine.
+sweep() {
+	local m f n
+	marked_processes
+	for m in "${MARKED[@]}"; do
+		m=${m#process }
+		kill -9 "${m%% *}" 2>/dev/null || :
+	done
+	for n in 1 2 3 4 5; do
+		cgroups_of_test
+		[ "${#CGROUPS[@]}" -gt 0 ] || return 0
+		for f in "${CGROUPS[@]}"; do
+			f=${f#cgroup }
+			[ ! -e "$f/freezer.state" ] || echo THAWED >"$f/freezer.state"
+			[ ! -e "$f/cgroup.freeze" ] || echo 0 >"$f/cgroup.freeze"
+			find "$f" -mindepth 1 -depth -type d -exec rmdir {} + 2>/dev/null || :
+			rmdir "$f" 2>/dev/null || :
+		done
+		sleep 0.05
+	done
 }
 
 # bats removes the directory of the test afterwards, never through a mount that was left.
@@ -104,7 +127,7 @@ marked_processes() {
 cgroups_of_test() {
 	local f
 	CGROUPS=()
-	for f in /sys/fs/cgroup/{,*/,*/*/,*/*/*/}*"$ID"*; do
+	for f in /sys/fs/cgroup/{,*/,*/*/,*/*/*/}"$ID"*; do
 		[ ! -d "$f" ] || CGROUPS+=("cgroup $f")
 	done
 }

@@ -277,16 +277,6 @@ got() {
 }
 
 more_teardown() {
-	# A peer that loses track of a container: its processes and cgroups go by hand.
-	[ "$PEER" != brig ] || return 0
-	local m f
-	marked_processes
-	for m in "${MARKED[@]}"; do
-		set -- $m
-		kill -9 "$2" 2>/dev/null || :
-	done
-	sleep 0.05
-	cgroups_of_test
-	for f in "${CGROUPS[@]}"; do rmdir "${f#cgroup }" 2>/dev/null || :; done
-	rm -rf "${R:?}"/*
+	# A peer that loses track of a container it was killed over.
+	[ "$PEER" = brig ] || { sweep && rm -rf "${R:?}"/*; }
 }

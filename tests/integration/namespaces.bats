@@ -70,11 +70,16 @@ holder() {
 	refused 'time' run -b "$B" "$ID"
 }
 
-@test "time namespace: an unknown clock and too large an offset are refused" {
+@test "time namespace: an unknown clock is refused and named" {
 	known_peer_failure runc crun
 	add time
 	config '.linux.timeOffsets = {"realtime": {"secs": 1}}'
-	refused 'realtime|time' run -b "$B" "$ID"
+	refused 'realtime' run -b "$B" "$ID"
+}
+
+@test "time namespace: too large an offset is refused" {
+	known_peer_failure runc crun
+	add time
 	config '.linux.timeOffsets = {"monotonic": {"secs": 9223372036854775807}}'
 	refused 'time' run -b "$B" "$ID"
 }
@@ -124,7 +129,8 @@ holder() {
 	known_peer_failure runc # 1.1.5 wants mappings too
 	holder -Ur
 	add user "/proc/$HOLDER/ns/user"
-	config 'del(.linux.uidMappings, .linux.gidMappings)'
+	config 'del(.linux.uidMappings, .linux.gidMappings)
+		| .mounts |= map(if .options then .options -= ["gid=5"] else . end)' # 5 is not mapped
 	says 'readlink /proc/self/ns/user; id -u'
 	out_is "$(readlink "/proc/$HOLDER/ns/user")"$'\n0'
 }
@@ -135,7 +141,8 @@ holder() {
 	unshare -T -f sh -c "echo x >$T/held; exec sleep 100" </dev/null >/dev/null 2>&1 3>&- &
 	PIDS+=($!)
 	appears "$T/held"
-	read -r child _ <"/proc/$!/task/$!/children"
+	read -r child _ <"/proc/$!/task/$!/children" || :
+	[ -n "$child" ]
 	PIDS+=("$child")
 	add time "/proc/$child/ns/time"
 	says 'readlink /proc/self/ns/time'

@@ -194,7 +194,7 @@ load helpers
 
 @test "twenty runs leave nothing" {
 	for i in {1..20}; do
-		"${BR[@]}" run -b "$B" "$ID" </dev/null 3>&-
+		"${FG[@]}" 10 "${BR[@]}" run -b "$B" "$ID" </dev/null 3>&-
 	done
 	nothing_left
 }
@@ -212,10 +212,9 @@ load helpers
 @test "run works called by a program that ignores SIGCHLD" {
 	prog 'exit 4'
 	rc=0
-	(
-		trap '' CHLD
-		exec "${BR[@]}" run -b "$B" "$ID" </dev/null >/dev/null 2>&1 3>&-
-	) || rc=$?
+	# inside timeout, which gives its child the default again
+	"${FG[@]}" 10 bash -c "trap '' CHLD; exec \"\$@\"" bash "${BR[@]}" run -b "$B" "$ID" \
+		</dev/null >/dev/null 2>&1 3>&- || rc=$?
 	is "$rc" 4
 }
 

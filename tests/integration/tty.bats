@@ -213,12 +213,17 @@ on_tty() {
 	out_has '10 110'
 }
 
-@test "run with terminal and no terminal anywhere fails and leaves nothing" {
+@test "run with terminal and no terminal anywhere fails, or relays all the same" {
+	prog 'tty; echo relayed'
 	status=0
-	timeout 10 setsid -w "${BR[@]}" run -b "$B" "$ID" </dev/null >"$T/out" 2>"$T/err" 3>&- ||
-		status=$?
-	[ "$status" != 0 ]
-	[ -s "$T/err" ]
+	timeout 10 setsid -w "${BR[@]}" run -b "$B" "$ID" </dev/null >"$T/out" 2>"$T/err" 3>&- || status=$?
+	slurp out "$T/out"
+	if [ "$status" = 0 ]; then
+		out_has '/dev/(pts/0|console)'
+		out_has relayed
+	else
+		[ -s "$T/err" ]
+	fi
 	nothing_left
 }
 

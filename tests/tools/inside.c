@@ -6,6 +6,7 @@
  *	inside fds        open descriptors above 2, with what they are
  *	inside call NAME  makes one system call: "0" or the name of the errno
  *	inside keyring    serial number of the session keyring
+ *	inside squat NAME a session keyring of that name, open to all; its serial number
  *	inside ids        real and effective user id
  *	inside notify S   sends S to $NOTIFY_SOCKET
  *	inside winsize    rows and columns of the terminal on stdin
@@ -115,6 +116,17 @@ static int ask(const char *name)
 	return 0;
 }
 
+static int squat(const char *name)
+{
+	long key = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name);
+
+	if (key < 0 || syscall(SYS_keyctl, KEYCTL_SETPERM, key, 0x3f3f3f3fUL) < 0)
+		return 1;
+	printf("%ld\n", key);
+	(void)fflush(stdout);
+	return pause();
+}
+
 int main(int argc, char **argv)
 {
 	struct winsize w;
@@ -134,9 +146,11 @@ int main(int argc, char **argv)
 		return printf("%u %u\n", getuid(), geteuid()) < 0;
 	if (argc == 3 && !strcmp(argv[1], "notify"))
 		return notify(argv[2]);
+	if (argc == 3 && !strcmp(argv[1], "squat"))
+		return squat(argv[2]);
 	if (argc == 3 && !strcmp(argv[1], "call"))
 		return ask(argv[2]);
-	fprintf(stderr,
-		"usage: inside sched|fds|keyring|winsize|dumpable|ids|notify TEXT|call NAME\n");
+	fprintf(stderr, "usage: inside sched|fds|keyring|winsize|dumpable|ids|notify TEXT|squat NAME|"
+			"call NAME\n");
 	return 2;
 }

@@ -265,11 +265,6 @@ static void test_systemd(void)
 	CHECK(cg_systemd_names(&arena, "/a/b", "x", false, &sc, &e) == -EINVAL);
 	CHECK(cg_systemd_names(&arena, "a--b.slice:p:n", "x", false, &sc, &e) == -EINVAL);
 	CHECK(cg_systemd_names(&arena, "a.slice:p:n/..", "x", false, &sc, &e) == -EINVAL);
-	CHECK_STR(cg_systemd_slice_path(&arena, "-.slice"), "");
-	CHECK_STR(cg_systemd_slice_path(&arena, "system.slice"), "/system.slice");
-	CHECK_STR(cg_systemd_slice_path(&arena, "a-bc-d.slice"),
-		  "/a.slice/a-bc.slice/a-bc-d.slice");
-	CHECK_STR(cg_systemd_slice_path(&arena, "a.b-c.slice"), "/a.b.slice/a.b-c.slice");
 	struct oci_cpu cpu = {.quota = &(int64_t){25500},
 			      .period = &(uint64_t){50000},
 			      .shares = &(uint64_t){1024}};

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#ifndef BRIG_TESTS_FAULT_H
+#define BRIG_TESTS_FAULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/*
+ * What the fault tests share.  They run as pid 1 of a pid and mount namespace of their own
+ * (tests/fault/run), so every process and mount that is there beside their own was left over,
+ * and a namespace without a process or mount cannot be.  Working directory: the scratch one, with
+ * state/ (the state root), NAME.json (templates of config.json) and b/rootfs.
+ */
+
+/* --- TAP ---------------------------------------------------------------------------------- */
+
+/* why: "" passes, else what went wrong, one finding a line. */
+void tell(const char *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int tell_done(void); /* prints the plan; the exit status */
+/* Appends a finding. */
+void find(char **why, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* --- the runtime -------------------------------------------------------------------------- */
+
+/* How one command is run. */
+struct way {
+	const char *step, *kind; /* made to fail there, NULL: not */
+	const char *list;        /* file for the names of steps */
+	bool terminal;           /* its standard streams are a terminal */
+	bool no_output;          /* not into the file out, which has what an earlier one said */
+};
+
+enum { STATUS_HANGS = 1000 };
+
+/* Starts brig with these arguments (NULL-terminated, globals are added); its pid. */
+pid_t brig_start(const struct way *w, const char *const *args);
+/* Waits; exit status, 128 + n for a signal, STATUS_HANGS after 20 s (it is killed then). */
+int brig_wait(pid_t pid);
+int brig(const struct way *w, const char *const *args);
+#define BRIG(w, ...) brig((w), (const char *const[]){__VA_ARGS__, NULL})
+/* What the last brig() printed. */
+const char *output(void);
+/* b/config.json of the template NAME for this id. */
+void use_config(const char *name, const char *id);
+/* Listening sockets console.sock, pidfd.sock and notify.sock that take everything unread. */
+void sockets_open(void);
+void sockets_close(void);
+
+/* --- what is left ------------------------------------------------------------------------- */
+
+/* How it is before anything was started. */
+void left_baseline(void);
+/* Processes, cgroup directories, mounts, state directories of anything we have started. */
+void find_left(char **why);
+/* Only the processes; allowed: as many may be there. */
+void find_processes(char **why, size_t allowed);
+void reap(void);
+void nap_ms(long ms);
+
+#endif

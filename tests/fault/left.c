@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fault.h"
+
+/* The kernel takes a moment to end the processes of a killed namespace. */
+enum { ROUNDS = 1000, ROUND_MS = 2 };
+
+static char *mounts;
+
+static char *read_mounts(void)
+{
+	size_t used = 0, size = 1 << 16;
+	char *text = calloc(1, size);
+	int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	while (text && used < size - 1 && (n = read(fd, text + used, size - 1 - used)) > 0)
+		used += (size_t)n;
+	close(fd);
+	return text;
+}
+
+void left_baseline(void)
+{
+	free(mounts);
+	mounts = read_mounts();
+}
+
+static void describe(pid_t pid, char *text, size_t size)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, size - 1);
+	if (fd >= 0)
+		close(fd);
+	for (ssize_t i = 0; i < n; i++)
+		if (!text[i])
+			text[i] = ' ';
+	text[n > 0 ? n : 0] = '\0';
+}
+
+/* Pids of everything but ourselves. */
+static size_t processes(pid_t *pids, size_t max)
+{
+	DIR *d = opendir("/proc");
+	struct dirent *de;
+	size_t n = 0;
+
+	while (d && (de = readdir(d)) && n < max)
+		if (isdigit((unsigned char)de->d_name[0]) && atoi(de->d_name) != getpid())
+			pids[n++] = atoi(de->d_name);
+	if (d)
+		closedir(d);
+	return n;
+}
+
+void find_processes(char **why, size_t allowed)
+{
+	pid_t pids[64];
+	size_t n = 0;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		reap();
+		n = processes(pids, 64);
+		if (n <= allowed)
+			return;
+		nap_ms(ROUND_MS);
+	}
+	for (size_t i = 0; i < n; i++) {
+		char text[256];
+
+		describe(pids[i], text, sizeof(text));
+		find(why, "left: process %d %s", (int)pids[i], text);
+	}
+}
+
+static char **cgroups_why;
+
+static int is_ours(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	if (type == FTW_D && strncmp(path + at->base, "flt-", 4) == 0)
+		find(cgroups_why, "left: cgroup %s", path);
+	return 0;
+}
+
+static void find_state(char **why)
+{
+	DIR *d = opendir("state");
+	struct dirent *de;
+
+	while (d && (de = readdir(d)))
+		if (de->d_name[0] != '.')
+			find(why, "left: state of %s", de->d_name);
+	if (d)
+		closedir(d);
+}
+
+/* Of a directory left over the next test would complain as well: one report is enough. */
+static void find_mounts(char **why)
+{
+	char *now = read_mounts();
+
+	if (strcmp(now, mounts) != 0) {
+		find(why, "left: mounts changed to");
+		find(why, "%s", now);
+	}
+	free(now);
+}
+
+void find_left(char **why)
+{
+	find_processes(why, 0);
+	cgroups_why = why;
+	nftw("/sys/fs/cgroup", is_ours, 16, FTW_PHYS);
+	find_state(why);
+	find_mounts(why);
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * A state directory on a file system that is full, after each possible number of files and of
+ * pages, and on one that is read-only.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "fault.h"
+
+enum { MAX_FILES = 12, MAX_PAGES = 12 };
+
+static const struct way plain = {0};
+
+static void mount_state(const char *options, unsigned long flags, char **why)
+{
+	if (mount("tmpfs", "state", "tmpfs", flags, options) < 0)
+		find(why, "mount tmpfs %s: %s", options, strerror(errno));
+	left_baseline();
+}
+
+static void unmount_state(char **why)
+{
+	find_left(why);
+	if (umount2("state", MNT_DETACH) < 0)
+		find(why, "umount: %s", strerror(errno));
+	left_baseline();
+}
+
+/* Whichever verb does not get its space says so and leaves nothing that cannot be deleted. */
+static void full(const char *options)
+{
+	char *why = strdup("");
+	bool created, started = false;
+
+	mount_state(options, 0, &why);
+	use_config("hooks", "flt-full");
+	created = BRIG(&plain, "create", "-b", "b", "flt-full") == 0;
+	if (created)
+		started = BRIG(&plain, "start", "flt-full") == 0;
+	if ((!created || !started) && !strstr(output(), "o space left on device"))
+		find(&why, "the error does not say why: %s", output());
+	/* A start that failed must not leave a running program. */
+	find_processes(&why, started ? 1 : 0);
+	if (!created)
+		find_left(&why);
+	if (BRIG(&plain, "delete", "--force", "flt-full") != 0)
+		find(&why, "delete --force: %s", output());
+	unmount_state(&why);
+	tell(why, "state directory with %s: %s", options,
+	     started   ? "started"
+	     : created ? "created"
+		       : "refused");
+	free(why);
+}
+
+static void remount(unsigned long flags, char **why)
+{
+	if (mount(NULL, "state", NULL, MS_REMOUNT | flags, NULL) < 0)
+		find(why, "remount: %s", strerror(errno));
+	left_baseline();
+}
+
+static void read_only(void)
+{
+	char *why = strdup("");
+
+	mount_state("mode=700", MS_RDONLY, &why);
+	use_config("long", "flt-ro");
+	if (BRIG(&plain, "create", "-b", "b", "flt-ro") == 0 ||
+	    !strstr(output(), "ead-only file system"))
+		find(&why, "create: %s", output());
+	find_left(&why);
+	remount(0, &why);
+	if (BRIG(&plain, "create", "-b", "b", "flt-ro") != 0)
+		find(&why, "create: %s", output());
+	remount(MS_RDONLY, &why);
+	if (BRIG(&plain, "start", "flt-ro") == 0 || !strstr(output(), "ead-only file system"))
+		find(&why, "start: %s", output());
+	find_processes(&why, 0);
+	if (BRIG(&plain, "delete", "--force", "flt-ro") == 0 ||
+	    !strstr(output(), "ead-only file system"))
+		find(&why, "delete: %s", output());
+	find_processes(&why, 0);
+	remount(0, &why);
+	if (BRIG(&plain, "delete", "--force", "flt-ro") != 0)
+		find(&why, "delete --force: %s", output());
+	unmount_state(&why);
+	tell(why, "state directory that is or becomes read-only");
+	free(why);
+}
+
+int main(void)
+{
+	char options[64];
+
+	left_baseline();
+	for (int i = 1; i <= MAX_FILES; i++) {
+		snprintf(options, sizeof(options), "nr_inodes=%d", i);
+		full(options);
+	}
+	for (int i = 1; i <= MAX_PAGES; i++) {
+		snprintf(options, sizeof(options), "size=%dk", i * 4);
+		full(options);
+	}
+	read_only();
+	return tell_done();
+}
