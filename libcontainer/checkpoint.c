@@ -17,6 +17,7 @@
 #include "delete.h"
 #include "images.h"
 #include "plan.h"
+#include "run/notify.h"
 #include "status.h"
 #include "store.h"
 
@@ -171,6 +172,8 @@ static int add_mounts(struct checkpoint *c, struct wire_out *opts, struct err *e
 		return -e->code;
 	for (size_t i = 0; i < n; i++)
 		images_add_mount(c->arena, opts, m[i].dest, m[i].key);
+	if (faccessat(c->dir, NOTIFY_STATE, F_OK, 0) == 0)
+		images_add_mount(c->arena, opts, NOTIFY_DIR, NOTIFY_DIR);
 	return add_masks(c, opts, e);
 }
 

@@ -22,7 +22,6 @@
 #include <unistd.h>
 
 #include "annotation.h"
-#include "base/clock.h"
 #include "base/fdpass.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -182,32 +181,8 @@ static int listen_for_start(void *ctx, struct err *e)
 static int save_first_state(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
-	const struct plan *p = &c->plan;
-	char created[64];
 
-	clock_rfc3339(created, sizeof(created), 9);
-	c->state = (struct brig_state){
-		.v = 1,
-		.oci_version = p->config.oci_version,
-		.id = p->id,
-		.status = "creating",
-		.bundle = p->bundle,
-		.rootfs = fs_plan_rootfs(p->fs),
-		.created = arena_strdup(c->arena, created),
-		.owner = geteuid(),
-		.level = "custom",
-		.private_pid_ns = p->ns.make & CLONE_NEWPID,
-		.cgroup = p->cgroup_record,
-		.resctrl_group = p->resctrl.own ? p->resctrl.group : NULL,
-		.resctrl_monitor = p->resctrl.monitor,
-		.annotations = p->config.annotations,
-		.n_annotations = p->config.n_annotations,
-	};
-	if (file_replace(c->dir, STORE_CONFIG, p->config_text, p->config_len, 0600, e) < 0)
-		return -e->code;
-	if (p->seccomp.insns && seccomp_save(&p->seccomp, c->dir, STORE_SECCOMP, e) < 0)
-		return -e->code;
-	return store_save(c->dir, &c->state, e);
+	return plan_record(c->arena, &c->plan, c->dir, &c->state, e);
 }
 
 static void drop_cgroup(void *ctx)

@@ -18,6 +18,7 @@
 #include "ns/namespace.h"
 #include "run/attrs.h"
 #include "specs/runtime.h"
+#include "specs/state.h"
 
 /*
  * Every decision about one process in a container, made before anything on the host is touched
@@ -80,6 +81,13 @@ struct plan_request {
 };
 int plan_make(struct arena *a, const struct plan_request *req, struct plan *out,
 	      struct err *e) MUST_CHECK;
+
+/*
+ * What is on disk before anything is made on the host: *out, as state.json, with the status
+ * creating, the config.json and the compiled filter (for exec) in the state directory dir.
+ */
+int plan_record(struct arena *a, const struct plan *p, int dir, struct brig_state *out,
+		struct err *e) MUST_CHECK;
 
 /*
  * The part of a plan that is about one process; linux_ is NULL for exec (no sysctls and the

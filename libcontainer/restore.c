@@ -16,7 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/fdpass.h"
 #include "base/file.h"
 #include "base/inroot.h"
@@ -34,6 +33,7 @@
 #include "plan.h"
 #include "run/foreground.h"
 #include "run/hooks.h"
+#include "run/notify.h"
 #include "run/pidfile.h"
 #include "status.h"
 #include "store.h"
@@ -97,6 +97,9 @@ static int prepare(struct restore *c, struct err *e)
 		r = images_check(&o->criu, e);
 	if (r == 0)
 		r = plan_make(c->arena, &req, &c->plan, e);
+	/* The socket of create and run: the images tell whether there was one. */
+	if (r == 0 && c->plan.notify_host)
+		c->plan.config.n_mounts--;
 	if (r == 0 && !c->plan.privileged)
 		r = err_msg(e, EPERM, "criu needs root");
 	if (r == 0)
@@ -153,30 +156,8 @@ static int connect_console(void *ctx, struct err *e)
 static int save_first_state(void *ctx, struct err *e)
 {
 	struct restore *c = ctx;
-	const struct plan *p = &c->plan;
-	char created[64];
 
-	clock_rfc3339(created, sizeof(created), 9);
-	c->state = (struct brig_state){
-		.v = 1,
-		.oci_version = p->config.oci_version,
-		.id = p->id,
-		.status = "creating",
-		.bundle = p->bundle,
-		.rootfs = fs_plan_rootfs(p->fs),
-		.created = arena_strdup(c->arena, created),
-		.owner = geteuid(),
-		.level = "custom",
-		.private_pid_ns = p->ns.make & CLONE_NEWPID,
-		.cgroup = p->cgroup_record,
-		.resctrl_group = p->resctrl.own ? p->resctrl.group : NULL,
-		.resctrl_monitor = p->resctrl.monitor,
-		.annotations = p->config.annotations,
-		.n_annotations = p->config.n_annotations,
-	};
-	if (file_replace(c->dir, STORE_CONFIG, p->config_text, p->config_len, 0600, e) < 0)
-		return -e->code;
-	return store_save(c->dir, &c->state, e);
+	return plan_record(c->arena, &c->plan, c->dir, &c->state, e);
 }
 
 static void drop_cgroup(void *ctx)
@@ -234,6 +215,8 @@ static int make_mount_points(void *ctx, struct err *e)
 		if (fd < 0)
 			return err_wrap(e, "mounts[%zu]", i);
 	}
+	if (notify_make_dir(c->dir, e) < 0)
+		return -e->code;
 	return images_mounts(c->arena, cfg, c->plan.bundle, rootfs, &c->mounts, &c->n_mounts, e);
 }
 
@@ -248,6 +231,9 @@ static int enter_mount_namespace(void *ctx, struct err *e)
 
 	/* A runtime that is killed leaves nothing half restored that goes on by itself. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* CRIU 3.17 does not restore it; this way every restored process is born with it. */
+	if (c->plan.process.no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_set(e, errno, "PR_SET_NO_NEW_PRIVS");
 	if (unshare(CLONE_NEWNS) < 0)
 		return err_set(e, errno, "unshare mount namespace");
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ||
@@ -347,19 +333,52 @@ static int namespaces_ready(struct restore *c, pid_t pid, struct err *e)
 				 &keep, e);
 }
 
-static int take_console(struct restore *c, int fd, struct err *e)
+static int take_console(struct restore *c, int *fd, struct err *e)
 {
-	if (fd < 0)
+	if (*fd < 0)
 		return err_msg(e, EBADMSG, "criu sent no terminal");
 	if (c->console_socket >= 0)
-		return fd_send(c->console_socket, "/dev/ptmx", sizeof("/dev/ptmx"), &fd, 1,
+		return fd_send(c->console_socket, "/dev/ptmx", sizeof("/dev/ptmx"), fd, 1,
 			       c->opts->console_socket, e);
 	if (!c->in_foreground)
 		return err_msg(e, EINVAL,
 			       "the container has a terminal: --console-socket is needed");
-	own_close(&c->master);
-	c->master = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	return c->master < 0 ? err_set(e, errno, "console") : 0;
+	if (c->master >= 0)
+		return err_msg(e, EINVAL, "the container has more than one terminal of the host's");
+	c->master = take_fd(fd);
+	return foreground_console(&c->foreground, c->master, false, e);
+}
+
+/*
+ * CRIU 3.17 restores the flags of every mount but the root's.  By a child: who enters a mount
+ * namespace does not come back to the same root and working directory.
+ */
+static int seal_root(const struct restore *c, pid_t pid, struct err *e)
+{
+	struct mount_attr readonly = {.attr_set = MOUNT_ATTR_RDONLY};
+	char path[64];
+	int status = 0;
+
+	if (!c->plan.config.root->readonly)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)pid);
+	own_fd int ns = open(path, O_RDONLY | O_CLOEXEC);
+	if (ns < 0)
+		return err_set(e, errno, "open %s", path);
+	pid_t child = fork();
+	if (child < 0)
+		return err_set(e, errno, "fork");
+	if (child == 0)
+		_exit(setns(ns, CLONE_NEWNS) < 0 || mount_setattr(AT_FDCWD, "/", 0, &readonly,
+								  sizeof(readonly)) < 0
+			      ? errno
+			      : 0);
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFSIGNALED(status) || WEXITSTATUS(status))
+		return err_set(e, WIFSIGNALED(status) ? EINTR : WEXITSTATUS(status),
+			       "make the root read-only");
+	return 0;
 }
 
 /* The processes exist and do not run yet: whoever looks for them by pid or state finds them. */
@@ -369,6 +388,8 @@ static int processes_ready(struct restore *c, pid_t pid, struct err *e)
 	if (c->pidfd < 0)
 		return err_set(e, errno, "restored process %d", (int)pid);
 	c->pid = pid;
+	if (seal_root(c, pid, e) < 0)
+		return -e->code;
 	c->state.pid = pid;
 	c->state.start_time = process_start_time(pid);
 	c->state.status = "running";
@@ -384,7 +405,7 @@ static int notified(void *ctx, const struct criu_reply *r, int given, struct err
 	if (str_eq(r->script, "setup-namespaces"))
 		return namespaces_ready(ctx, r->pid, e);
 	if (str_eq(r->script, "orphan-pts-master"))
-		return take_console(ctx, fd, e);
+		return take_console(ctx, &fd, e);
 	if (str_eq(r->script, "post-restore"))
 		return processes_ready(ctx, r->pid, e);
 	return 0;
@@ -463,6 +484,9 @@ static int build(struct restore *c, struct wire_out *opts, struct err *e)
 	for (size_t i = 0; i < c->n_mounts; i++)
 		images_add_mount(c->arena, opts, c->mounts[i].key, c->mounts[i].source);
 	images_add_mount(c->arena, opts, IMAGES_MASK, IMAGES_MASK);
+	/* Nobody listens there: what it announces of itself was told before the checkpoint. */
+	images_add_mount(c->arena, opts, NOTIFY_DIR,
+			 arena_printf(c->arena, "%s/%s/" NOTIFY_STATE, c->host->root, c->state.id));
 	return add_namespaces(c, opts, e) < 0 ? -e->code : add_cgroup_roots(c, opts, e);
 }
 
@@ -516,13 +540,11 @@ static const struct step steps[] = {
 
 static int wait_for_end(struct restore *c, int *code, struct err *e)
 {
-	int status = 0, r = 0;
+	int status = 0;
 
+	/* Others may work on it while it runs. */
 	own_close(&c->dir);
-	if (c->master >= 0)
-		r = foreground_console(&c->foreground, c->master, false, e);
-	if (r == 0)
-		r = foreground_wait(&c->foreground, c->pid, c->pidfd, c->master, &status, e);
+	int r = foreground_wait(&c->foreground, c->pid, c->pidfd, c->master, &status, e);
 	foreground_end(&c->foreground);
 	if (r < 0)
 		return r;

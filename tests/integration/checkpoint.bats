@@ -70,11 +70,11 @@ is_deleted() {
 	BR[0]=$(command -v "$BRIG")
 	# Where CRIU works, this is what it is like without it.
 	[ -n "$CRIU_WHY" ] || BR=(/usr/bin/env PATH=/nowhere "${BR[@]}")
-	no checkpoint --image-path "$T/images" --work-path "$T/work" "$ID"
+	no checkpoint --image-path "$T/images" --work-path "$T/logs" "$ID"
 	[ -n "$CRIU_WHY" ] || BR=("${BR[@]:2}")
 	is "$status" 1
 	err_has 'checkpoint: (criu [0-9.]+ cannot work on this kernel: .|there is no program criu)'
-	[ ! -e "$T/images" ] && [ ! -e "$T/work" ]
+	[ ! -e "$T/images" ] && [ ! -e "$T/logs" ]
 	is "$(field .pid)" "$PID"
 	status_is running
 }
@@ -119,13 +119,13 @@ is_deleted() {
 @test "checkpoint deletes the container, restore lets it go on where it was" {
 	requires_criu
 	counts
-	saves --work-path "$T/work"
+	saves --work-path "$T/logs"
 	is_deleted
-	[ -s "$T/work/dump.log" ]
+	[ -s "$T/logs/dump.log" ]
 	count
 	before=$COUNT
-	restores --work-path "$T/work" --pid-file "$T/pid"
-	[ -s "$T/work/restore.log" ]
+	restores --work-path "$T/logs" --pid-file "$T/pid"
+	[ -s "$T/logs/restore.log" ]
 	goes_on "$before"
 	status_is running
 	init_pid
@@ -138,9 +138,9 @@ is_deleted() {
 	status_is paused
 	ok resume "$ID"
 	# and can be saved again
-	saves --work-path "$T/work"
+	saves --work-path "$T/logs"
 	is_deleted
-	restores --work-path "$T/work"
+	restores --work-path "$T/logs"
 	goes_on "$before"
 }
 
@@ -228,6 +228,65 @@ is_deleted() {
 	restores --console-socket "$T/tty.sock"
 	appears "$B/rootfs/tmp/line"
 	is "$(<"$B/rootfs/tmp/line")" "got hello"
+}
+
+@test "restore in the foreground of a terminal relays it" {
+	requires_criu
+	prog 'echo ready >/tmp/count; read line; echo "got $line"; exit 3' '.process.terminal = true'
+	receiver tty
+	ok run -d -b "$B" --console-socket "$T/tty.sock" "$ID"
+	appears "$B/rootfs/tmp/count"
+	saves
+	status=0
+	(sleep 5; echo hello; sleep 10) | timeout 60 script -qec \
+		"${BR[*]} restore -b $B --image-path $T/images $ID" /dev/null >"$T/out" 2>&1 3>&- || status=$?
+	slurp out "$T/out"
+	is "$status" 3
+	out_has 'got hello'
+	is_deleted
+}
+
+@test "the default config comes back: filter, capabilities, limits, read-only root" {
+	requires_criu
+	requires v2
+	(cd "$B" && rm config.json && "${BR[@]}" spec)
+	config '.process.terminal = false
+		| .mounts += [{"destination":"/tmp","type":"tmpfs","source":"tmpfs"}]
+		| .process.env += ["BRIG_TEST_MARK='"$ID"'"]
+		| .linux.seccomp = {"defaultAction":"SCMP_ACT_ALLOW","syscalls":
+			[{"names":["swapon"],"action":"SCMP_ACT_ERRNO"}]}
+		| .linux.resources.memory = {"limit": 67108864}'
+	prog 'cat /proc/self/status >/tmp/before; sleep 1000'
+	ok run -d -b "$B" "$ID"
+	init_pid
+	sleep 1
+	before=$(grep -E '^(Cap|Seccomp:|NoNewPrivs|Uid|Gid)' "/proc/$PID/status"; grep files "/proc/$PID/limits")
+	saves
+	restores
+	init_pid
+	after=$(grep -E '^(Cap|Seccomp:|NoNewPrivs|Uid|Gid)' "/proc/$PID/status"; grep files "/proc/$PID/limits")
+	is "$after" "$before"
+	[[ $after =~ Seccomp:[[:space:]]*2 ]]
+	is "$(cat /sys/fs/cgroup/"$ID"/memory.max)" 67108864
+	# a program that is added gets the filter too
+	ok exec "$ID" sh -c 'grep Seccomp: /proc/self/status; (>/x) 2>&1; cat /tmp/before | head -n 1'
+	out_has 'Seccomp:[[:space:]]*2'
+	out_has 'Read-only file system'
+	out_has 'Name:'
+}
+
+@test "a container that was given a notify socket comes back without a listener" {
+	requires_criu
+	receiver notify
+	export NOTIFY_SOCKET=$T/notify.sock
+	prog 'echo ready >/tmp/count; sleep 1000'
+	creates
+	"${BR[@]}" start "$ID" >"$T/start.out" 2>&1 3>&- &
+	PIDS+=($!)
+	appears "$B/rootfs/tmp/count"
+	saves
+	restores
+	status_is running
 }
 
 @test "bind mounts, masked and read-only paths, limits and hooks come back" {

@@ -1,0 +1,37 @@
+#include <sched.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "plan.h"
+#include "store.h"
+
+int plan_record(struct arena *a, const struct plan *p, int dir, struct brig_state *out,
+		struct err *e)
+{
+	char created[64];
+
+	clock_rfc3339(created, sizeof(created), 9);
+	*out = (struct brig_state){
+		.v = 1,
+		.oci_version = p->config.oci_version,
+		.id = p->id,
+		.status = "creating",
+		.bundle = p->bundle,
+		.rootfs = fs_plan_rootfs(p->fs),
+		.created = arena_strdup(a, created),
+		.owner = geteuid(),
+		.level = "custom",
+		.private_pid_ns = p->ns.make & CLONE_NEWPID,
+		.cgroup = p->cgroup_record,
+		.resctrl_group = p->resctrl.own ? p->resctrl.group : NULL,
+		.resctrl_monitor = p->resctrl.monitor,
+		.annotations = p->config.annotations,
+		.n_annotations = p->config.n_annotations,
+	};
+	if (file_replace(dir, STORE_CONFIG, p->config_text, p->config_len, 0600, e) < 0)
+		return -e->code;
+	if (p->seccomp.insns && seccomp_save(&p->seccomp, dir, STORE_SECCOMP, e) < 0)
+		return -e->code;
+	return store_save(dir, out, e);
+}
