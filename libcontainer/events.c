@@ -72,7 +72,7 @@ static int emit_stats(const struct watch *w)
 
 static int emit_oom(struct watch *w)
 {
-	int kills = cgroup_oom_read(&w->oom), r = 0;
+	int kills = w->oom.fd < 0 ? 0 : cgroup_oom_read(&w->oom), r = 0;
 
 	for (; kills > 0 && r == 0; kills--)
 		r = w->emit(w->ctx, "oom", NULL);
@@ -91,8 +91,11 @@ static void watch_until_end(struct watch *w)
 		int64_t left = next - clock_ms();
 		int n = poll(p, LEN(p), left > 0 ? (int)left : 0);
 
-		/* What was written just before the end is told before the end. */
-		if (p[1].revents && emit_oom(w) != 0)
+		/*
+		 * The kernel counts before it kills, but notifies later: the end of the first
+		 * process can be seen before the event that tells why.
+		 */
+		if ((p[0].revents || p[1].revents) && emit_oom(w) != 0)
 			return;
 		if (p[0].revents || (n < 0 && errno != EINTR))
 			return;

@@ -9,6 +9,7 @@
 /*
  * brig-systemd --system|--user start-scope UNIT SLICE PID [NAME=VALUE]...
  *                              set-properties UNIT [NAME=VALUE]...
+ *                              attach UNIT SUBCGROUP PID
  *                              stop-unit UNIT
  *
  * The systemd cgroup driver of brig: one request, then exit.  0 done; 1 with one line on
@@ -255,6 +256,20 @@ static int set_properties(sd_bus *bus, int argc, char **argv)
 	return code;
 }
 
+static int attach(sd_bus *bus, int argc, char **argv)
+{
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+
+	if (argc < 3)
+		return fail("attach", -EINVAL, NULL);
+	int r = sd_bus_call_method(bus, DESTINATION, OBJECT, MANAGER, "AttachProcessesToUnit",
+				   &error, NULL, "ssau", argv[0], argv[1], 1,
+				   (uint32_t)strtoul(argv[2], NULL, 10));
+	int code = r < 0 ? fail(argv[0], r, &error) : 0;
+	sd_bus_error_free(&error);
+	return code;
+}
+
 /* A scope ends by itself with its last process: gone already is success. */
 static int stop_unit(sd_bus *bus, int argc, char **argv)
 {
@@ -279,6 +294,7 @@ static const struct {
 } verbs[] = {
 	{"start-scope",    start_scope   },
 	{"set-properties", set_properties},
+	{"attach",         attach        },
 	{"stop-unit",      stop_unit     },
 };
 

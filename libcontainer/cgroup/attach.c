@@ -26,19 +26,36 @@ static int write_pid(const struct cg_dir *d, const char *sub, pid_t pid, struct 
 	return r < 0 ? err_wrap(e, "error adding pid %d to cgroups", pid) : 0;
 }
 
-int cgroup_spawn_fd(const struct cgroup *cg)
+/*
+ * A user may move no process from a login session to a unit of the user's own systemd: the
+ * directory above both is root's (cgroup-v2.rst, Delegation Containment).  systemd may.
+ */
+static int move(const struct cgroup *cg, const struct cg_dir *d, const char *sub, pid_t pid,
+		struct err *e)
+{
+	int r = write_pid(d, sub, pid, e);
+
+	if ((r != -EACCES && r != -EPERM) || !cg->unit || cg->layout != CGROUP_V2)
+		return r;
+	return cg_systemd_attach(cg, sub, pid, e);
+}
+
+/* The container made sub-cgroups and gave them controllers: it takes no process itself. */
+static bool passes_on(struct cg_dir *d)
 {
 	char text[256];
+	int fd = cg_dirfd(d);
 
+	return fd >= 0 && cg_has_children(fd) &&
+	       cg_peek(d, "cgroup.subtree_control", text, sizeof(text)) > 0;
+}
+
+int cgroup_spawn_fd(const struct cgroup *cg)
+{
 	struct cg_dir *d = cg_unified(cg);
-	int fd = d ? cg_dirfd(d) : -1;
+	bool by_systemd = cg->unit && cg->rootless;
 
-	if (fd < 0)
-		return -1;
-	/* The container made sub-cgroups and gave them controllers: clone3 would be EBUSY. */
-	if (cg_has_children(fd) && cg_peek(d, "cgroup.subtree_control", text, sizeof(text)) > 0)
-		return -1;
-	return fd;
+	return !d || by_systemd || passes_on(d) ? -1 : cg_dirfd(d);
 }
 
 int cgroup_attach(struct cgroup *cg, pid_t pid, struct err *e)
@@ -47,7 +64,7 @@ int cgroup_attach(struct cgroup *cg, pid_t pid, struct err *e)
 	if (cg->manager == CGROUP_SYSTEMD && cg->plan && !cg->n_dirs)
 		return cg_systemd_start(cg, pid, e);
 	for (size_t i = 0; i < cg->n_dirs; i++) {
-		int r = cg->dirs[i].path ? write_pid(&cg->dirs[i], "", pid, e) : 0;
+		int r = cg->dirs[i].path ? move(cg, &cg->dirs[i], "", pid, e) : 0;
 
 		if (r < 0)
 			return r;
@@ -77,7 +94,7 @@ int cgroup_attach_beside(struct cgroup *cg, pid_t of, pid_t pid, struct err *e)
 	char name[64], *text;
 
 	int r = cgroup_attach(cg, pid, e);
-	if (r != -EBUSY || !d)
+	if (r >= 0 || !d || !passes_on(d))
 		return r;
 	snprintf(name, sizeof(name), "/proc/%d/cgroup", of);
 	struct err why;
@@ -87,7 +104,7 @@ int cgroup_attach_beside(struct cgroup *cg, pid_t of, pid_t pid, struct err *e)
 		const char *sub = line.hierarchy[0] ? NULL : below(d->path, line.path);
 
 		if (sub)
-			return write_pid(d, sub, pid, e);
+			return move(cg, d, sub, pid, e);
 	}
 	return r;
 }
@@ -181,7 +198,7 @@ int cgroup_attach_sub(struct cgroup *cg, const char *const *subs, size_t n, pid_
 		if (r >= 0 && chosen[i] && cg->layout == CGROUP_HYBRID && !cg->dirs[i].hierarchy[0])
 			path[0] = '\0';
 		if (r >= 0)
-			r = write_pid(&cg->dirs[i], path, pid, e);
+			r = move(cg, &cg->dirs[i], path, pid, e);
 		if (r < 0)
 			return r;
 	}

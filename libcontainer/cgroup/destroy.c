@@ -90,19 +90,46 @@ static int insist(struct cgroup *cg, const struct cg_dir *left, struct err *e)
 	}
 }
 
-int cgroup_destroy(struct cgroup *cg, struct err *e)
+static int remove_dirs(struct cgroup *cg, struct err *e)
 {
 	const struct cg_dir *left = NULL;
-	int error, r = 0;
+	int error;
+
+	if (all_gone(cg, &left, &error))
+		return 0;
+	if (error < 0)
+		return err_set(e, -error, "remove %s", left->path);
+	return insist(cg, left, e);
+}
+
+/*
+ * systemd learns from cgroup.events that a unit is empty, and misses it when the directory is
+ * removed at once (the kernel notifies later, from a work queue): a unit that is being stopped
+ * would then wait for its timeout.  So the processes end first, and systemd removes the rest.
+ */
+static int stop_unit(struct cgroup *cg, struct err *e)
+{
+	const struct cg_dir *d = cg_primary(cg);
+	int64_t until = now_ms() + DESTROY_MS;
+	struct timespec ts = {.tv_nsec = 1000000};
+	struct err lost;
+
+	while (d && cg_populated(d) > 0 && now_ms() < until) {
+		if (cgroup_signal(cg, SIGKILL, &lost) < 0)
+			log_debug("kill what is left in %s: %s", d->path, lost.msg);
+		clear_one(d);
+		(void)nanosleep(&ts, NULL); /* cut short: the loop looks again */
+	}
+	return cg_systemd_stop(cg, e);
+}
+
+int cgroup_destroy(struct cgroup *cg, struct err *e)
+{
+	struct err late;
 
 	if (!cg->owned)
 		return 0;
-	if (!all_gone(cg, &left, &error)) {
-		if (error < 0)
-			return err_set(e, -error, "remove %s", left->path);
-		r = insist(cg, left, e);
-	}
-	if (r >= 0 && cg->unit)
-		r = cg_systemd_stop(cg, e);
-	return r;
+	int r = cg->unit ? stop_unit(cg, e) : 0;
+	int x = remove_dirs(cg, r < 0 ? &late : e);
+	return r < 0 ? r : x;
 }

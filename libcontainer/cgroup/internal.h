@@ -123,6 +123,9 @@ int cg_tree_pids(struct arena *a, int fd, pid_t **out, size_t *n);
 int cg_systemd_plan(struct arena *a, struct cgroup_plan *p, const struct cgroup_request *req,
 		    struct err *e) MUST_CHECK;
 int cg_systemd_start(struct cgroup *cg, pid_t pid, struct err *e) MUST_CHECK;
+/* systemd moves pid to the unit or a sub-cgroup of it. */
+int cg_systemd_attach(const struct cgroup *cg, const char *sub, pid_t pid,
+		      struct err *e) MUST_CHECK;
 int cg_systemd_stop(const struct cgroup *cg, struct err *e) MUST_CHECK;
 int cg_systemd_set(struct cgroup *cg, struct arena *a, const struct oci_resources *r,
 		   struct err *e) MUST_CHECK;

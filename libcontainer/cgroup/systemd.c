@@ -222,14 +222,14 @@ static int finish(struct cgroup *cg, pid_t pid, struct err *e)
 		r = settings_apply(cg, p->settings, NULL, e);
 	if (r < 0)
 		return r;
-	if (cg->layout == CGROUP_V2) {
-		r = cg_dirfd(&cg->dirs[0]);
-		if (r < 0)
-			return err_set(e, -r, "open %s", cg->dirs[0].path);
-		if (p->n_dev_rules)
-			r = cg_devices_attach(r, p->dev_rules, p->n_dev_rules, false, e);
-	}
-	if (r >= 0 && p->delegate && cg->layout == CGROUP_V2)
+	if (cg->layout != CGROUP_V2)
+		return 0;
+	int fd = cg_dirfd(&cg->dirs[0]);
+	if (fd < 0)
+		return err_set(e, -fd, "open %s", cg->dirs[0].path);
+	if (p->n_dev_rules)
+		r = cg_devices_attach(fd, p->dev_rules, p->n_dev_rules, false, e);
+	if (r >= 0 && p->delegate)
 		r = cg_delegate(&cg->dirs[0], p->delegate_uid, e);
 	return r;
 }
@@ -246,15 +246,14 @@ int cg_systemd_start(struct cgroup *cg, pid_t pid, struct err *e)
 	arg(&l, number);
 	add_properties(&l, cg->a, p->resources, cg->layout == CGROUP_V2);
 	int r = run_helper(l.v, e);
-	if (r < 0)
+	if (r < 0) {
+		/* A unit of that name may be another's: it is not ours to stop. */
+		cg->owned = false;
 		return err_wrap(e, "unable to apply cgroup configuration");
-	r = finish(cg, pid, e);
-	if (r >= 0)
-		return 0;
-	struct err lost;
-	if (cg_systemd_stop(cg, &lost) < 0)
-		log_debug("stop %s: %s", cg->unit, lost.msg);
-	return r;
+	}
+	/* On failure the caller kills pid and destroys: stopped before that, the unit would wait
+	 * for a first process of a pid namespace, which SIGTERM does not end. */
+	return finish(cg, pid, e);
 }
 
 /* Which manager runs the unit: root's scopes are the system's. */
@@ -268,6 +267,18 @@ int cg_systemd_stop(const struct cgroup *cg, struct err *e)
 	struct args l;
 
 	begin(&l, cg->a, cg->rootless || is_user(), "stop-unit", cg->unit);
+	return run_helper(l.v, e);
+}
+
+int cg_systemd_attach(const struct cgroup *cg, const char *sub, pid_t pid, struct err *e)
+{
+	char number[16];
+	struct args l;
+
+	snprintf(number, sizeof(number), "%d", pid);
+	begin(&l, cg->a, cg->rootless || is_user(), "attach", cg->unit);
+	arg(&l, arena_printf(cg->a, "/%s", sub));
+	arg(&l, number);
 	return run_helper(l.v, e);
 }
 

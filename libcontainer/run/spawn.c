@@ -24,7 +24,8 @@
 
 bool spawn_needs_stage(uint64_t make, const struct ns_plan *join, bool returns)
 {
-	if (join->join & (CLONE_NEWUSER | CLONE_NEWNS))
+	/* A cgroup namespace: see fork_stage. */
+	if (join->join & (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWCGROUP))
 		return true;
 	return !returns && ((make & CLONE_NEWTIME) || join->join);
 }
@@ -81,10 +82,12 @@ static int clone_child(const struct spawn *s, uint64_t flags, uint64_t extra, pi
 		args.cgroup = (uint64_t)(unsigned int)s->cgroup;
 	}
 	*pidfd = -1;
-	bool share = s->share && !s->staged && clone_vm_possible();
+	/* Before 6.3 memory is not shared with another time namespace (EINVAL). */
+	bool timed = (s->make | s->target_ns | (s->join ? s->join->join : 0)) & CLONE_NEWTIME;
+	bool share = s->share && !s->staged && !timed && clone_vm_possible();
 	pid_t r = share ? clone_vm(&args, run_child, (void *)(uintptr_t)s) : sys_clone3(&args);
 	if (r < 0)
-		return err_set(e, errno, "clone");
+		return err_set(e, errno, s->cgroup < 0 ? "clone" : "clone into the cgroup");
 	if (r == 0)
 		_exit(run_child((void *)(uintptr_t)s));
 	*pid = r;
@@ -277,18 +280,40 @@ static int serve_stage(const struct stage *st, pid_t stage_pid, pid_t *pid, stru
 	return sync_expect_pid(st->runtime, pid, e);
 }
 
+/*
+ * From inside a cgroup namespace no process outside can be put into a cgroup below it (ENOENT,
+ * cgroup-v2.rst, nsdelegate): a stage that joins one is born in the cgroup, and so is its child.
+ */
+static int fork_stage(struct spawn *s, pid_t *pid, struct err *e)
+{
+	uint64_t joined = s->target_ns | (s->join ? s->join->join : 0);
+	struct clone_args args = {.exit_signal = SIGCHLD};
+
+	if (s->cgroup >= 0 && joined & CLONE_NEWCGROUP) {
+		args.flags = CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)(unsigned int)s->cgroup;
+		s->cgroup = -1;
+	}
+	*pid = args.flags ? sys_clone3(&args) : fork();
+	if (*pid < 0)
+		return err_set(e, errno, args.flags ? "clone into the cgroup" : "fork");
+	return 0;
+}
+
 static int spawn_staged(const struct spawn *s, pid_t *pid, int *pidfd, struct err *e)
 {
+	struct spawn copy = *s;
+	pid_t stage_pid;
 	int fds[2];
 
 	if (sync_pair(fds, e) < 0)
 		return -e->code;
 	own_fd int runtime = fds[0], mine = fds[1];
-	struct stage st = {s, runtime, mine};
-	pid_t stage_pid = fork();
+	struct stage st = {&copy, runtime, mine};
+	int r = fork_stage(&copy, &stage_pid, e);
 
-	if (stage_pid < 0)
-		return err_set(e, errno, "fork");
+	if (r < 0)
+		return r;
 	if (stage_pid == 0) {
 		/* Alone it must not outlive the runtime; the child has its own end of the pair. */
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -300,7 +325,7 @@ static int spawn_staged(const struct spawn *s, pid_t *pid, int *pidfd, struct er
 		_exit(0);
 	}
 	own_close(&mine);
-	int r = serve_stage(&st, stage_pid, pid, e);
+	r = serve_stage(&st, stage_pid, pid, e);
 	if (r < 0)
 		(void)kill(stage_pid, SIGKILL);
 	(void)waitpid(stage_pid, NULL, 0);

@@ -2,23 +2,6 @@
 load helpers
 # cgroupsPath and resources, read back from the kernel
 
-# cg CONTROLLER FILE [FILE_V2]: value of the container's cgroup
-cg() {
-	local ctrl path file=$2 base=
-	init_pid
-	while IFS=: read -r _ ctrl path; do
-		[[ ,$ctrl, == *,$1,* ]] && base=/sys/fs/cgroup/$1$path && break
-	done <"/proc/$PID/cgroup"
-	if [ -z "$base" ]; then
-		[ -n "${3:-}" ] || skip "no $1 hierarchy of cgroup v1"
-		base=/sys/fs/cgroup$path file=$3
-	fi
-	slurp value "$base/$file"
-}
-cg_is() {
-	cg "$1" "$2" "${4:-}"
-	[ "$value" = "$3" ] || [ "$value" = "${5:-$3}" ] || fail "$1 $2: want $3 got $value"
-}
 resources() { sleeps ".linux.resources += {$1}"; }
 
 @test "an absolute cgroupsPath is below the mount of each hierarchy" {
@@ -143,7 +126,7 @@ resources() { sleeps ".linux.resources += {$1}"; }
 
 @test "cpu.shares, quota and period" {
 	resources '"cpu": {"shares": 512, "quota": 20000, "period": 40000}'
-	cg_is cpu cpu.shares 512 cpu.weight 20
+	cg_is cpu cpu.shares 512 cpu.weight 59
 	cg_is cpu cpu.cfs_quota_us 20000 cpu.max '20000 40000'
 	cg_is cpu cpu.cfs_period_us 40000 cpu.max '20000 40000'
 }

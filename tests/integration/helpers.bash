@@ -189,6 +189,7 @@ creates() { ok create -b "$B" "$ID"; }
 sleeps() {
 	config '.process.args = ["sleep","100"]'" ${1:+| $1}"
 	ok run -d -b "$B" "$ID"
+	PID=
 }
 
 out_is() { [ "$out" = "$1" ] || fail "want: $1" "got:  $out" "err:  $err"; }
@@ -219,6 +220,25 @@ init_pid() {
 	ok state "$ID"
 	[[ $out =~ \"pid\":\ *([0-9]+) ]] || fail "no pid in $out"
 	PID=${BASH_REMATCH[1]}
+}
+# cg CONTROLLER FILE [FILE_V2]: value is what the file of the container's cgroup says
+cg() {
+	local ctrl path own= file=$2 base=
+	[ -n "${PID:-}" ] || init_pid
+	while IFS=: read -r _ ctrl path; do
+		[ -n "$ctrl" ] || own=$path
+		[[ ,$ctrl, == *,$1,* ]] && base=/sys/fs/cgroup/$1$path && break
+	done <"/proc/$PID/cgroup"
+	if [ -z "$base" ]; then
+		[ -n "${3:-}" ] || skip "no $1 hierarchy of cgroup v1"
+		base=/sys/fs/cgroup$own file=$3
+	fi
+	slurp value "$base/$file"
+}
+# cg_is CONTROLLER FILE VALUE [FILE_V2 VALUE_V2]
+cg_is() {
+	cg "$1" "$2" "${4:-}"
+	[ "$value" = "$3" ] || [ "$value" = "${5:-$3}" ] || fail "$1 $2: want $3 got $value"
 }
 # appears FILE: waits until it exists and is not empty (sockets: exist)
 appears() {
