@@ -275,10 +275,10 @@ check-san:
 	@$(MAKE) --no-print-directory SAN=1 san-run
 .PHONY: san-run
 san-run: unit-programs fuzz-programs
-	@ASAN_OPTIONS=detect_leaks=0 tests/lib/run-programs san-unit $(UNIT)
-	@ASAN_OPTIONS=detect_leaks=0 tests/lib/run-programs san-fuzz $(FUZZ)
-	@BRIG=$(CURDIR)/build/san/bin/brig ASAN_OPTIONS=detect_leaks=0 \
-		tests/lib/run-bats san-bats $(SAN_BATS)
+	@export ASAN_OPTIONS=detect_leaks=0 BRIG=$(CURDIR)/build/san/bin/brig; status=0; \
+		tests/lib/run-programs san-unit $(UNIT) || status=1; \
+		tests/lib/run-programs san-fuzz $(FUZZ) || status=1; \
+		tests/lib/run-bats san-bats $(SAN_BATS) || status=1; exit $$status
 check-engines: all test-programs
 	@tests/lib/run-bats engines $(or $(BATS),$(wildcard tests/engines/*.bats))
 check-fault:
@@ -363,7 +363,9 @@ help:
 	@echo '  check-fuzz         the fuzz targets over their corpus'
 	@echo '  check-integration  bats tests; BATS=FILES chooses, BRIG=PROGRAM tests another runtime'
 	@echo '  check-fault        each step made to fail, each process killed; races, full disks, crowds'
-	@echo '  check-vm           a subset of the bats tests on cgroup v2 in a virtual machine'
+	@echo '  check-san          unit tests, corpora and some bats tests with the sanitizers
+  check-engines      Podman, Docker and containerd with brig
+  check-vm           a subset of the bats tests on cgroup v2 in a virtual machine'
 	@echo '  fuzz T=NAME        libFuzzer for SECONDS=60'
 	@echo '  lint [TIDY=1]      format, layers, sizes, scripts, both compilers [and clang-tidy]'
 	@echo '  fmt                clang-format on every C file'
