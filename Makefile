@@ -363,9 +363,9 @@ help:
 	@echo '  check-fuzz         the fuzz targets over their corpus'
 	@echo '  check-integration  bats tests; BATS=FILES chooses, BRIG=PROGRAM tests another runtime'
 	@echo '  check-fault        each step made to fail, each process killed; races, full disks, crowds'
-	@echo '  check-san          unit tests, corpora and some bats tests with the sanitizers
-  check-engines      Podman, Docker and containerd with brig
-  check-vm           a subset of the bats tests on cgroup v2 in a virtual machine'
+	@echo '  check-san          unit tests, corpora and some bats tests with the sanitizers'
+	@echo '  check-engines      Podman, Docker and containerd with brig'
+	@echo '  check-vm           a subset of the bats tests on cgroup v2 in a virtual machine'
 	@echo '  fuzz T=NAME        libFuzzer for SECONDS=60'
 	@echo '  lint [TIDY=1]      format, layers, sizes, scripts, both compilers [and clang-tidy]'
 	@echo '  fmt                clang-format on every C file'
