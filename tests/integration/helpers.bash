@@ -223,7 +223,7 @@ init_pid() {
 }
 # cg CONTROLLER FILE [FILE_V2]: value is what the file of the container's cgroup says
 cg() {
-	local ctrl path own= file=$2 base=
+	local ctrl path own='' file=$2 base=''
 	[ -n "${PID:-}" ] || init_pid
 	while IFS=: read -r _ ctrl path; do
 		[ -n "$ctrl" ] || own=$path
