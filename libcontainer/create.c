@@ -617,11 +617,6 @@ int container_create(const struct container_host *h, const struct container_crea
 	return r;
 }
 
-static int exit_code(int status)
-{
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
 /* After READY: until the workload runs, then poststart hooks. */
 static int see_it_start(struct create *c, struct err *e)
 {
@@ -652,7 +647,7 @@ static int wait_for_end(struct create *c, int *code, struct err *e)
 	foreground_end(&c->foreground);
 	if (r < 0)
 		return r;
-	*code = exit_code(status);
+	*code = foreground_exit_code(status);
 	if (c->opts->keep)
 		return 0;
 	struct err gone;

@@ -469,7 +469,7 @@ static int wait_for_end(struct exec *x, int *code, struct err *e)
 	int r = foreground_wait(&x->foreground, x->pid, x->pidfd, x->master, &status, e);
 
 	if (r == 0)
-		*code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+		*code = foreground_exit_code(status);
 	return r;
 }
 

@@ -137,7 +137,7 @@ static int plan_namespaces(struct arena *a, struct plan *p, struct err *e)
 			"rootless container requires a user namespace (brig spec --rootless)");
 	if (!((p->ns.make | p->ns.join) & CLONE_NEWNS))
 		return err_msg(e, EINVAL, "linux: namespaces: a mount namespace is required");
-	if (l && l->time_offsets && !(p->ns.make & 0x80 /* CLONE_NEWTIME */))
+	if (l && l->time_offsets && !(p->ns.make & CLONE_NEWTIME))
 		return err_msg(e, EINVAL, "linux: timeOffsets: a new time namespace is required");
 	if (l && l->n_net_devices && !((p->ns.make | p->ns.join) & CLONE_NEWNET))
 		return err_msg(e, EINVAL, "linux: netDevices: a network namespace is required");

@@ -548,7 +548,7 @@ static int wait_for_end(struct restore *c, int *code, struct err *e)
 	foreground_end(&c->foreground);
 	if (r < 0)
 		return r;
-	*code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	*code = foreground_exit_code(status);
 	struct err gone;
 	c->dir = store_open(c->host, c->opts->criu.id, STORE_LOCKED, &gone);
 	if (c->dir < 0) /* somebody deleted it meanwhile */

@@ -61,8 +61,6 @@ int fs_console(const struct fs_plan *p, struct fs *fs, const struct oci_console_
 	       uint32_t uid, int *master, int *slave, struct err *e) MUST_CHECK;
 int fs_enter(const struct fs_plan *p, struct fs *fs, struct err *e) MUST_CHECK;
 int fs_seal(const struct fs_plan *p, struct fs *fs, struct err *e) MUST_CHECK;
-/* O_PATH descriptor of the container's root directory; owned by fs. */
-int fs_root_fd(const struct fs *fs);
 
 /* For exec -t: a pseudoterminal from the devpts at /dev/pts of the current root (checked by
  * fstatfs), by descriptor. */

@@ -64,11 +64,6 @@ void fs_close(struct fs *fs)
 	own_close(&fs->mask);
 }
 
-int fs_root_fd(const struct fs *fs)
-{
-	return fs->root;
-}
-
 static int attach_root(const struct fs_plan *p, struct fs *fs, struct err *e)
 {
 	struct mount_attr slave = {.propagation = p->default_propagation};

@@ -10,10 +10,6 @@
 
 #include "base/str.h"
 
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME 0x00000080
-#endif
-
 static const struct word words[] = {
 	{"mount",   CLONE_NEWNS    },
         {"pid",     CLONE_NEWPID   },

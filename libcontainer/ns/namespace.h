@@ -9,6 +9,11 @@
 #include "base/err.h"
 #include "specs/runtime.h"
 
+/* glibc's sched.h of 2.36 does not have it yet (Linux 5.6). */
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+
 /* linux.namespaces as clone flags. */
 enum { NS_TYPES = 8 };
 

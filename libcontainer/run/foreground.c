@@ -239,3 +239,8 @@ int foreground_wait(struct foreground *f, pid_t pid, int pidfd, int master, int 
 		(void)notify_relay(f->notify, 0);
 	return 0;
 }
+
+int foreground_exit_code(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}

@@ -38,4 +38,7 @@ int foreground_console(struct foreground *f, int master, bool has_size, struct e
 int foreground_wait(struct foreground *f, pid_t pid, int pidfd, int master, int *status,
 		    struct err *e) MUST_CHECK;
 
+/* What a waitpid status is as the exit code of run, exec and restore: 128 + n for a signal. */
+int foreground_exit_code(int status);
+
 #endif

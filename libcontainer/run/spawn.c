@@ -18,10 +18,6 @@
 #include "run/clone_vm.h"
 #include "run/sync.h"
 
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME 0x00000080
-#endif
-
 bool spawn_needs_stage(uint64_t make, const struct ns_plan *join, bool returns)
 {
 	/* A cgroup namespace: see fork_stage. */
