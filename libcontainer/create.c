@@ -240,7 +240,7 @@ static int open_sources(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
 
-	int r = fs_open(c->arena, c->plan.fs, &c->fs, e);
+	int r = fs_open(c->arena, c->plan.fs, NULL, &c->fs, e);
 
 	/* In a user namespace that does not own this mount namespace (unshare -Ur) only the child,
 	 * in a mount namespace of its own, may clone mounts. */

@@ -208,7 +208,7 @@ static int open_sources(void *ctx, struct err *e)
 {
 	struct child *c = ctx;
 
-	return fs_open(c->in->arena, c->plan->fs, &c->fs, e);
+	return fs_open(c->in->arena, c->plan->fs, NULL, &c->fs, e);
 }
 
 static int build_fs(void *ctx, struct err *e)

@@ -37,6 +37,32 @@ struct fs_request {
 	enum cgroup_layout cgroup_layout;
 	const struct cgroup_view *cgroup_views;
 	size_t n_cgroup_views;
+	/*
+	 * The levels.  late_userns: everything is built by the host's root in a mount namespace
+	 * that the host owns, and the process enters its user namespace last; owners, uid= and
+	 * gid= are then translated by struct fs_owner, the root and bind mounts are id-mapped.
+	 */
+	bool late_userns;
+	bool untouched;    /* the image is never written: root read-only, nosuid, nodev, missing
+			      mount points and the cwd by a skeleton layer */
+	bool private_root; /* a copy of the root file system on a tmpfs of its own */
+	bool tmpfs_root;   /* the root is an empty tmpfs, made read-only in the end (--rootfs /) */
+	uint64_t tmpfs_size, tmpfs_inodes; /* bounds of private_root; 0: none */
+	const struct fs_machine *machine;  /* proc and sys are minimal; NULL: as the config says */
+};
+
+/* What the files of a minimal /proc and /sys tell (high). */
+struct fs_machine {
+	const char *cpus;      /* list of the CPUs given */
+	unsigned int n_cpus;   /* how many of them the quota lets work: 0: all in the list */
+	uint64_t memory, swap; /* limits in bytes; 0: the host's */
+};
+
+/* The sandbox's ids on the host, known when its range has been claimed. */
+struct fs_owner {
+	int userns;              /* for id-mapped mounts; -1: mounts are taken as they are (the
+				    engine has mapped them, or nothing can be mapped here) */
+	const struct idmap *map; /* inside -> host */
 };
 
 struct fs_plan;
@@ -48,7 +74,9 @@ const char *fs_plan_rootfs(const struct fs_plan *p);
 bool fs_plan_opened_by_runtime(const struct fs_plan *p);
 
 struct fs; /* descriptors of one build */
-int fs_open(struct arena *a, const struct fs_plan *p, struct fs **out, struct err *e) MUST_CHECK;
+/* owner: NULL without late_userns; is kept, not copied. */
+int fs_open(struct arena *a, const struct fs_plan *p, const struct fs_owner *owner, struct fs **out,
+	    struct err *e) MUST_CHECK;
 /* Closes what is open; for the runtime's side after the clone. NULL allowed. */
 void fs_close(struct fs *fs);
 

@@ -66,10 +66,11 @@ struct fs_plan {
 
 /* Descriptors of one build. */
 struct fs {
-	int root;   /* the root's tree, attached by build */
-	int devpts; /* the container's devpts mount, -1: none mounted by brig */
-	int null;   /* a mount of /dev/null that is one, for masks */
-	int mask;   /* an empty read-only tmpfs, for masks */
+	const struct fs_owner *owner; /* NULL: ids are taken as they are */
+	int root;                     /* the root's tree, attached by build */
+	int devpts;                   /* the container's devpts mount, -1: none mounted by brig */
+	int null;                     /* a mount of /dev/null that is one, for masks */
+	int mask;                     /* an empty read-only tmpfs, for masks */
 	int *trees; /* one for each mount: source before, mount after it was attached; or -1 */
 	size_t n_trees;
 	dev_t root_dev;

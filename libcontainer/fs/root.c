@@ -22,13 +22,14 @@
  * the host from the hooks.
  */
 
-int fs_open(struct arena *a, const struct fs_plan *p, struct fs **out, struct err *e)
+int fs_open(struct arena *a, const struct fs_plan *p, const struct fs_owner *owner, struct fs **out,
+	    struct err *e)
 {
 	struct fs *fs = arena_new(a, sizeof(*fs));
 	struct fs_userns ns = {-1, NULL};
 	int r = 0;
 
-	*fs = (struct fs){.root = -1, .devpts = -1, .null = -1, .mask = -1};
+	*fs = (struct fs){.owner = owner, .root = -1, .devpts = -1, .null = -1, .mask = -1};
 	fs->trees = arena_array(a, p->n_mounts + 1, sizeof(*fs->trees));
 	fs->n_trees = p->n_mounts;
 	for (size_t i = 0; i < p->n_mounts; i++)

@@ -147,7 +147,7 @@ static inline int run_inside(const struct scenario *s, struct arena *a, const st
 	checks_failed = 0;
 	if (s->userns && (setgid(0) < 0 || setuid(0) < 0))
 		return 99;
-	if (s->rootless && fs_open(a, p, &fs, &e) < 0)
+	if (s->rootless && fs_open(a, p, NULL, &fs, &e) < 0)
 		return error_expected(s, &e, "open") ? 0 : 98;
 	int64_t t0 = now_us();
 	if (fs_build(p, fs, &e) < 0)
@@ -233,7 +233,7 @@ static inline int run_bundle(const struct scenario *s, const char *bundle)
 	if (fs_plan_make(&a, &req, &p, &e) < 0)
 		return error_expected(s, &e, "plan") ? 0 : 91;
 	int64_t t1 = now_us();
-	if (!s->rootless && fs_open(&a, p, &fs, &e) < 0)
+	if (!s->rootless && fs_open(&a, p, NULL, &fs, &e) < 0)
 		return error_expected(s, &e, "open") ? 0 : 91;
 	if (getenv("BRIG_TEST_TIMES"))
 		fprintf(stderr, "plan %ld us, open %ld us\n", (long)(t1 - t0),

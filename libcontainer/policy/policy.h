@@ -1,0 +1,134 @@
+#ifndef BRIG_POLICY_POLICY_H
+#define BRIG_POLICY_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "specs/admin.h"
+#include "specs/level.h"
+#include "specs/runtime.h"
+
+/*
+ * From level file, administrator's file, annotations, config.json and the caller's wishes to one
+ * policy, and from there to the config.json that is really carried out.
+ *
+ *   resolve   which level, with everything it inherits, tightened by what is asked for
+ *   apply     rewrites config.json so that it stays within the policy: what still leaves a
+ *             working program is cut, what would change the request's meaning is refused
+ *
+ * No side effects but reading files.  At level custom apply changes nothing.
+ */
+
+enum policy_source { BY_LEVEL, BY_ADMIN, BY_ANNOTATION, BY_CONFIG, BY_DOCUMENT, BY_FLAG, BY_HOST };
+enum policy_outcome { OUTCOME_SET, OUTCOME_CUT, OUTCOME_REFUSED, OUTCOME_RECORDED };
+
+/* A row of `policy explain`. */
+struct policy_decision {
+	const char
+		*field; /* path in the level or in config.json: root.readonly, mounts[3].options */
+	const char *value; /* what holds, as text */
+	enum policy_source by;
+	const char *asked; /* what was asked for instead; NULL: nothing else was */
+	enum policy_outcome outcome;
+	const char *reason; /* NULL: none needed */
+};
+
+/*
+ * What somebody wants changed on top of a level: the same struct whether it comes from
+ * annotations, a platform document or flags.  NULL and 0: not said.
+ */
+struct policy_wishes {
+	const char *level;
+	const char *language;
+	const bool *root_readonly, *root_private;
+	struct policy_write {
+		const char *path;
+		const uint64_t *size; /* bytes */
+		bool noexec;
+	} * write;
+	size_t n_write;
+	const char *pin;                         /* none, cpus, cores */
+	const int64_t *memory, *pids, *swap;     /* limits */
+	const uint64_t *nofile, *disk, *wall_ms; /* disk: bytes over all writable layers */
+	const double *cpus;
+	const char *const *egress; /* kept for the egress engine; with deny-all a non-empty list is
+				      refused until there is one */
+	size_t n_egress;
+	const char *seccomp_violation;
+};
+
+struct policy {
+	struct level level; /* effective: everything set */
+	struct admin admin;
+	bool custom;     /* nothing is applied */
+	bool direct;     /* direct mode: direct limits, env rules */
+	const char *pod; /* key of the pod whose id range is shared (CRI sandbox id); NULL: none */
+	const char *digest; /* "sha256:" + hex of level_print(level) */
+	struct policy_decision *decisions;
+	size_t n_decisions, max_decisions;
+};
+
+struct policy_request {
+	const char *flag_level;               /* --level; NULL */
+	const char *system_config;            /* NULL: /etc/brig/brig.json, which may be absent */
+	const struct oci_config *config;      /* for its annotations; may be NULL (policy show) */
+	const struct policy_wishes *document; /* --policy FILE; NULL */
+	const struct policy_wishes *flags;    /* direct mode's options; NULL */
+	bool direct;
+};
+
+/*
+ * Errors name level, field, both values and who asked: 'level "high": annotation dev.brig.level:
+ * "custom" is weaker than the default level "standard"'.
+ */
+int policy_resolve(struct arena *a, const struct policy_request *req, struct policy *out,
+		   struct err *e) MUST_CHECK;
+
+/* What of the host decides how config.json is rewritten. */
+struct policy_facts {
+	bool rootless;          /* brig has no CAP_SYS_ADMIN in its user namespace */
+	bool nested;            /* it has, but not in the host's */
+	int32_t oom_score_adj;  /* the caller's */
+	const char *state_root; /* not to be bound into a sandbox */
+	const char *audit_directory;
+	unsigned int preserve_fds; /* asked for; refused at high */
+};
+int policy_facts_read(struct policy_facts *out, struct err *e) MUST_CHECK;
+
+/*
+ * Rewrites *io (a copy in the arena; strings are shared).  Afterwards it holds what is carried
+ * out: namespaces with a "user" one at standard and high (without mappings: from the pool),
+ * root.readonly, mounts with the level's tmpfs and /dev, /dev/pts, /dev/shm, /proc, capabilities,
+ * rlimits, sysctls, devices, masked paths, environment, resources.  Each change is a decision.
+ */
+int policy_apply(struct arena *a, struct policy *p, const struct policy_facts *f,
+		 struct oci_config *io, struct err *e) MUST_CHECK;
+/* The part of it about a process, for exec: capabilities, no_new_privs, rlimits, env. */
+int policy_apply_process(struct arena *a, struct policy *p, const struct policy_facts *f,
+			 struct oci_process *io, struct err *e) MUST_CHECK;
+
+/* Adds a decision; strings are copied. */
+void policy_note(struct arena *a, struct policy *p, const struct policy_decision *d);
+
+/* The file policy.json of the state directory: level, direct, pod, digest, decisions. */
+char *policy_print(struct arena *a, const struct policy *p, size_t *len);
+int policy_parse(struct arena *a, const char *json, size_t len, struct policy *out,
+		 struct err *e) MUST_CHECK;
+
+/* Names of embedded levels and of those in the administrator's directory, sorted. */
+int policy_level_names(struct arena *a, const struct admin *admin, const char *const **out,
+		       size_t *n, struct err *e) MUST_CHECK;
+/* A level by name with all it inherits; unknown: 'unknown level "x" (custom, high, standard)'. */
+int policy_level_load(struct arena *a, const struct admin *admin, const char *name,
+		      struct level *out, struct err *e) MUST_CHECK;
+/* Whether a is b or extends it (standard is an ancestor of high; custom of all). */
+int policy_at_least(struct arena *a, const struct admin *admin, const char *level,
+		    const char *minimum, struct err *e) MUST_CHECK; /* 1 yes, 0 no, -errno */
+int policy_admin_load(struct arena *a, const char *path, struct admin *out,
+		      struct err *e) MUST_CHECK;
+
+#endif
