@@ -25,7 +25,11 @@ struct container_host {
 	bool root_given;  /* by --root: then it must exist for list */
 	enum container_manager manager;
 	enum container_rootless rootless;
+	const char *level;         /* --level before the verb; NULL: not given */
+	const char *system_config; /* --system-config; NULL: /etc/brig/brig.json */
 };
+
+struct policy_wishes; /* policy/policy.h */
 
 /* create and run */
 struct container_create_opts {
@@ -37,6 +41,10 @@ struct container_create_opts {
 	const char *pidfd_socket;
 	unsigned int preserve_fds; /* 3 .. 2+n are passed on */
 	bool no_pivot, no_new_keyring;
+	const char *level;                    /* NULL: the host's */
+	const struct policy_wishes *document; /* --policy FILE, NULL */
+	const struct policy_wishes *wishes;   /* of direct mode's options, NULL */
+	bool direct;                          /* config was made by brig: no bundle */
 	/* run only */
 	bool detach, keep, no_subreaper;
 };

@@ -98,9 +98,22 @@ static bool wants_runtime_hooks(const void *ctx)
 {
 	return init_wants_runtime_hooks(plan_of(ctx));
 }
+/* config.json's own; a level's goes to the warden. */
 static bool has_listener(const void *ctx)
 {
-	return plan_of(ctx)->seccomp.notify;
+	return plan_of(ctx)->seccomp.notify && plan_of(ctx)->seccomp_early;
+}
+static bool pools_ids(const void *ctx)
+{
+	return plan_of(ctx)->level && plan_of(ctx)->level->pooled;
+}
+static bool pins_cpus(const void *ctx)
+{
+	return plan_of(ctx)->level && plan_of(ctx)->level->pins;
+}
+static bool is_late(const void *ctx)
+{
+	return plan_of(ctx)->level && plan_of(ctx)->level->late;
 }
 static bool wants_notify(const void *ctx)
 {
@@ -146,6 +159,67 @@ static int connect_console(void *ctx, struct err *e)
 	return c->console_socket < 0 ? err_wrap(e, "console socket") : 0;
 }
 
+const char *create_directory(const struct create *c)
+{
+	return arena_printf(c->arena, "%s/%s", c->host->root, c->opts->id);
+}
+
+static int claim_ids(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+	const struct plan_level *l = c->plan.level;
+
+	return idpool_claim(&l->pool, l->policy.pod, create_directory(c), &c->slot, e);
+}
+
+static void release_ids(void *ctx)
+{
+	struct create *c = ctx;
+	struct err e;
+
+	if (idpool_release(&c->plan.level->pool, c->slot.slot, create_directory(c), &e) < 0)
+		log_warn("%s", e.msg);
+}
+
+static int claim_cpus(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+	struct pin_request *r = &c->plan.level->pin;
+	const char *cpus;
+
+	r->user = create_directory(c);
+	int code = pin_claim(c->arena, r, &cpus, e);
+	return code < 0 ? code : plan_cgroup_with_cpus(c->arena, &c->plan, cpus, e);
+}
+
+static void release_cpus(void *ctx)
+{
+	struct create *c = ctx;
+	struct err e;
+
+	if (pin_release(c->plan.level->pin.directory, create_directory(c), &e) < 0)
+		log_warn("%s", e.msg);
+}
+
+static int make_userns(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+	const struct plan_level *l = c->plan.level;
+
+	c->idmap = l->pooled ? plan_level_shift(c->arena, &l->idmap, c->slot.base) : l->idmap;
+	if (l->userns_path) {
+		c->userns = open(l->userns_path, O_RDONLY | O_CLOEXEC);
+		if (c->userns < 0)
+			return err_set(e, errno, "open %s", l->userns_path);
+	} else {
+		c->userns = idmap_userns(&c->idmap, e);
+		if (c->userns < 0)
+			return c->userns;
+	}
+	c->owner = (struct fs_owner){l->map_mounts ? c->userns : -1, &c->idmap};
+	return 0;
+}
+
 static int listen_for_start(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
@@ -164,7 +238,13 @@ static int save_first_state(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
 
-	return plan_record(c->arena, &c->plan, c->dir, &c->state, e);
+	int r = plan_record(c->arena, &c->plan, c->dir, &c->state, e);
+
+	if (r < 0 || !pools_ids(c))
+		return r;
+	c->state.ids_directory = c->plan.level->pool.directory;
+	c->state.ids_slot = c->slot.slot;
+	return store_save(c->dir, &c->state, e);
 }
 
 static void drop_cgroup(void *ctx)
@@ -218,7 +298,7 @@ static int open_sources(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
 
-	int r = fs_open(c->arena, c->plan.fs, NULL, &c->fs, e);
+	int r = fs_open(c->arena, c->plan.fs, is_late(c) ? &c->owner : NULL, &c->fs, e);
 
 	/* In a user namespace that does not own this mount namespace (unshare -Ur) only the child,
 	 * in a mount namespace of its own, may clone mounts. */
@@ -305,7 +385,12 @@ static int clone_child(void *ctx, struct err *e)
 		.console_socket = c->console_socket,
 		.hook_output = &c->hook_output,
 		.foreground = c->in_foreground ? &c->foreground : NULL,
+		.owner = is_late(c) ? &c->owner : NULL,
+		.userns = c->userns,
+		.warden = c->warden_end,
 	};
+	if (is_late(c))
+		(void)idmap_uid_to_host(&c->idmap, c->plan.process.creds.uid, &in.host_uid);
 	struct spawn s = {
 		.make = c->plan.ns.make,
 		.join = &c->plan.ns,
@@ -325,6 +410,7 @@ static int clone_child(void *ctx, struct err *e)
 	(void)close(fds[1]);
 	own_close(&c->listen);
 	own_close(&c->console_socket);
+	own_close(&c->warden_end);
 	return r;
 }
 
@@ -487,9 +573,12 @@ static const struct step steps[] = {
 	{"claim id",         NULL,                claim_id,         release_id,       STEP_PLAIN},
 	{"console socket",   has_console_socket,  connect_console,  NULL,             STEP_PLAIN},
 	{"start socket",     waits_for_start,     listen_for_start, NULL,             STEP_NAMED},
+	{"id range",         pools_ids,           claim_ids,        release_ids,      STEP_PLAIN},
+	{"cpus",             pins_cpus,           claim_cpus,       release_cpus,     STEP_PLAIN},
 	{"first state",      NULL,                save_first_state, NULL,             STEP_NAMED},
 	{"cgroup",           NULL,                make_cgroup,      drop_cgroup,      STEP_NAMED},
 	{"notify socket",    wants_notify,        make_notify,      NULL,             STEP_PLAIN},
+	{"user namespace",   is_late,             make_userns,      NULL,             STEP_PLAIN},
 	{"open sources",     opens_sources,       open_sources,     close_sources,    STEP_PLAIN},
 	{"open namespaces",  joins_namespaces,    open_namespaces,  close_namespaces, STEP_PLAIN},
 	{"prepare stub",     NULL,                prepare_stub,     NULL,             STEP_NAMED},
@@ -528,6 +617,8 @@ int create_init(struct create *c, const struct container_host *h,
 		.pid = -1,
 		.pidfd = -1,
 		.master = -1,
+		.userns = -1,
+		.warden_end = -1,
 		.foreground = {.signals = -1, .tty = -1},
 		.notify = {.sock = -1            },
 		.hook_output = HOOK_OUTPUT_KEPT,
@@ -551,6 +642,8 @@ void create_done(struct create *c)
 	own_close(&c->console_socket);
 	own_close(&c->listen);
 	own_close(&c->stub);
+	own_close(&c->userns);
+	own_close(&c->warden_end);
 	own_close(&c->sync);
 	own_close(&c->pidfd);
 	own_close(&c->master);
@@ -567,7 +660,7 @@ int create_make(struct create *c, bool run, struct err *e)
 	r = plan_make(c->arena, &req, &c->plan, e);
 	if (r == 0 && c->plan.sealed_self)
 		r = launch_reexec_sealed(e);
-	if (r == 0)
+	if (r == 0 && !c->plan.level)
 		r = annotation_hook_output(&c->plan.config, &c->hook_output, e);
 	/* Not before: over a re-execution what it blocks would become the caller's mask. */
 	if (r == 0 && c->in_foreground)

@@ -6,7 +6,6 @@
 /* What create and run share. */
 struct launch_opts {
 	struct container_create_opts create;
-	const char *level;
 };
 
 extern const struct opt launch_options[];

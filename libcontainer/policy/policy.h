@@ -114,6 +114,8 @@ int policy_apply_process(struct arena *a, struct policy *p, const struct policy_
 /* Adds a decision; strings are copied. */
 void policy_note(struct arena *a, struct policy *p, const struct policy_decision *d);
 
+enum { POLICY_MAX_BYTES = 4 << 20 };
+
 /* The file policy.json of the state directory: level, direct, pod, digest, decisions. */
 char *policy_print(struct arena *a, const struct policy *p, size_t *len);
 int policy_parse(struct arena *a, const char *json, size_t len, struct policy *out,

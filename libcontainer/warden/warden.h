@@ -56,6 +56,15 @@ int warden_started(struct warden *w, int pidfd, struct err *e) MUST_CHECK;
 int warden_work(struct warden *w, struct err *e) MUST_CHECK;
 const struct warden_end *warden_ended(const struct warden *w);
 
+/*
+ * The sandbox's side: connects to the control socket in the state directory dir, before the
+ * descriptor is out of reach; then says that the workload starts, and hands over the listener
+ * of its filter (nothing is answered: the messages wait in the socket).
+ */
+int warden_connect(int dir, struct err *e) MUST_CHECK;
+int warden_send_started(int fd, struct err *e) MUST_CHECK;
+int warden_send_listener(int fd, int listener, struct err *e) MUST_CHECK;
+
 /* The file "ended"; absent: reason NULL. */
 int warden_end_read(struct arena *a, int dir, struct warden_end *out, struct err *e) MUST_CHECK;
 int warden_end_parse(struct arena *a, const char *json, size_t len, struct warden_end *out,
