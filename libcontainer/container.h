@@ -29,7 +29,24 @@ struct container_host {
 	const char *system_config; /* --system-config; NULL: /etc/brig/brig.json */
 };
 
-struct policy_wishes; /* policy/policy.h */
+/* Direct mode: what the options of `run` say instead of a config.json. */
+struct container_direct {
+	const char *rootfs;
+	bool host_root;                      /* rootfs is the host's "/" */
+	const char *policy_file;             /* --policy FILE, a platform document; NULL */
+	const char *const *args;             /* NULL-terminated */
+	const char *const *env;              /* NAME=VALUE, or NAME for the caller's */
+	const char *const *ro, *const *bind; /* HOST[:PATH] */
+	const char *const *write;            /* PATH[:SIZE] */
+	const char *const *egress;
+	size_t n_env, n_ro, n_bind, n_write, n_egress;
+	const char *user, *cwd, *language, *pin;
+	const int64_t *memory, *pids;
+	const uint64_t *nofile, *wall_ms;
+	double cpus; /* 0: no quota */
+	bool tty;
+	bool readonly; /* at custom; a level decides itself */
+};
 
 /* create and run */
 struct container_create_opts {
@@ -41,10 +58,8 @@ struct container_create_opts {
 	const char *pidfd_socket;
 	unsigned int preserve_fds; /* 3 .. 2+n are passed on */
 	bool no_pivot, no_new_keyring;
-	const char *level;                    /* NULL: the host's */
-	const struct policy_wishes *document; /* --policy FILE, NULL */
-	const struct policy_wishes *wishes;   /* of direct mode's options, NULL */
-	bool direct;                          /* config was made by brig: no bundle */
+	const char *level;                     /* NULL: the host's */
+	const struct container_direct *direct; /* run without a bundle; NULL */
 	/* run only */
 	bool detach, keep, no_subreaper;
 };
