@@ -130,9 +130,10 @@ endif
 
 comma := ,
 STUB_SRC := $(wildcard libcontainer/run/stub/stub.c)
-LIB_SRC := $(filter-out libcontainer/run/stub/%,\
+LIB_SRC := $(filter-out libcontainer/run/stub/% libcontainer/net/table/%,\
 	$(sort $(shell find libcontainer specs -name '*.c' 2>/dev/null)))
-LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o) $(if $(STUB_SRC),$(B)/libcontainer/run/stub/image.o)
+LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o) $(if $(STUB_SRC),$(B)/libcontainer/run/stub/image.o) \
+	$(B)/net_table.o
 LIB := $(B)/libbrig.a
 BRIG_SRC := $(sort $(wildcard cmd/brig/*.c))
 BRIG_OBJ := $(BRIG_SRC:%.c=$(B)/%.o)
@@ -208,6 +209,21 @@ $(B)/libcontainer/run/stub/image.o: libcontainer/run/stub/image.S $(STUB)
 	$(say) AS $<
 	@mkdir -p $(@D)
 	$(Q)$(CC) -DSTUB_PATH='"$(STUB)"' -c -o $@ $<
+
+# --- The egress table: netlink messages, made by libmnl here and now -----------------------
+
+HOSTCC ?= $(CC)
+$(B)/mktable: libcontainer/net/table/mktable.c $(B)/flags
+	$(say) HOSTCC $@
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) $(STD) $(WARN) $(if $(filter 1,$(WERROR)),-Werror) $(LIBS_CFLAGS) -O1 -g -o $@ $< \
+		$(shell $(PKG_CONFIG) --libs libmnl 2>/dev/null || echo -lmnl)
+$(B)/net_table.c: $(B)/mktable
+	$(say) GEN $@
+	$(Q)$< >$@
+$(B)/net_table.o: $(B)/net_table.c libcontainer/net/table/table.h
+	$(say) CC $<
+	$(Q)$(COMPILE) -c -o $@ $<
 
 # --- Tests ------------------------------------------------------------------------------
 
