@@ -230,6 +230,24 @@ static int check_paths(const char *what, const char *const *paths, size_t n, str
 	return 0;
 }
 
+/* A root that nobody may write to: the image's, or a tmpfs that is closed in the end. */
+static void plan_levels(struct arena *a, const struct fs_request *req, struct fs_plan *p)
+{
+	const struct oci_process *process = req->config->process;
+
+	p->late_userns = req->late_userns;
+	p->untouched = req->untouched;
+	p->tmpfs_root = req->tmpfs_root;
+	p->private_root = req->private_root && !req->tmpfs_root;
+	p->tmpfs_size = req->tmpfs_size;
+	p->tmpfs_inodes = req->tmpfs_inodes;
+	if (!p->untouched && !p->tmpfs_root && !p->private_root)
+		return;
+	p->readonly = true;
+	if (process && process->cwd && *process->cwd)
+		p->cwd = clean_path(a, process->cwd);
+}
+
 int fs_plan_make(struct arena *a, const struct fs_request *req, const struct fs_plan **out,
 		 struct err *e)
 {
@@ -251,7 +269,8 @@ int fs_plan_make(struct arena *a, const struct fs_request *req, const struct fs_
 	p->views = req->cgroup_views;
 	p->n_views = req->n_cgroup_views;
 	p->make_devices = true;
-	p->bind_devices = req->has_userns;
+	p->bind_devices = req->has_userns && !req->late_userns;
+	plan_levels(a, req, p);
 	if ((r = plan_propagation(l ? l->rootfs_propagation : NULL, p, e)) < 0 ||
 	    (r = plan_mounts(a, req, p, e)) < 0 || (r = fs_plan_devices(a, l, p, e)) < 0)
 		return r;

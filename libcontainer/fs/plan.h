@@ -51,6 +51,9 @@ struct fs_plan {
 	bool root_propagation_recursive;
 	bool peers; /* rootfsPropagation is shared: bind mounts stay peers of the host's */
 	bool readonly, no_pivot, rootless, has_userns, own_cgroup_ns, own_net_ns;
+	bool late_userns, untouched, private_root, tmpfs_root; /* as in struct fs_request */
+	uint64_t tmpfs_size, tmpfs_inodes;
+	const char *cwd; /* absolute, cleaned; NULL: none to be made */
 	const struct fs_mount *mounts;
 	size_t n_mounts;
 	bool make_devices; /* false: /dev is the host's, by a bind mount */
@@ -66,12 +69,16 @@ struct fs_plan {
 
 /* Descriptors of one build. */
 struct fs {
-	const struct fs_owner *owner; /* NULL: ids are taken as they are */
-	int root;                     /* the root's tree, attached by build */
-	int devpts;                   /* the container's devpts mount, -1: none mounted by brig */
-	int null;                     /* a mount of /dev/null that is one, for masks */
-	int mask;                     /* an empty read-only tmpfs, for masks */
-	int *trees; /* one for each mount: source before, mount after it was attached; or -1 */
+	const struct fs_owner *owner;  /* NULL: ids are taken as they are */
+	const struct fs_mount *mounts; /* the plan's, with host ids in uid= and gid= */
+	const char **recorded;         /* see fs_recorded */
+	size_t n_recorded;
+	int root;     /* the root's tree, attached by build */
+	bool rebuild; /* an overlay that has to be made anew from id-mapped layers */
+	int devpts;   /* the container's devpts mount, -1: none mounted by brig */
+	int null;     /* a mount of /dev/null that is one, for masks */
+	int mask;     /* an empty read-only tmpfs, for masks */
+	int *trees;   /* one for each mount: source before, mount after it was attached; or -1 */
 	size_t n_trees;
 	dev_t root_dev;
 	ino_t root_ino;
