@@ -42,8 +42,9 @@ struct container_direct {
 	size_t n_env, n_ro, n_bind, n_write, n_egress;
 	const char *user, *cwd, *language, *pin;
 	const int64_t *memory, *pids;
-	const uint64_t *nofile, *wall_ms;
-	double cpus; /* 0: no quota */
+	const uint64_t *nofile;
+	uint64_t wall_ms; /* 0: the level's */
+	const char *cpus; /* 2, 0.5 or 500m; NULL: no quota */
 	bool tty;
 	bool readonly; /* at custom; a level decides itself */
 };

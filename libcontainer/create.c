@@ -32,6 +32,7 @@
 #include "container.h"
 #include "create.h"
 #include "delete.h"
+#include "direct.h"
 #include "init.h"
 #include "net/netdev.h"
 #include "plan.h"
@@ -134,7 +135,7 @@ static int claim_id(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
 
-	c->dir = store_create(c->host, c->opts->id, e);
+	c->dir = store_create(c->host, c->id, e);
 	return c->dir < 0 ? c->dir : 0;
 }
 
@@ -146,7 +147,7 @@ static void release_id(void *ctx)
 	/* What could not be removed is found by the state: another delete tries again. */
 	if (c->leaves_something)
 		return;
-	if (store_remove(c->host, c->opts->id, &e) < 0)
+	if (store_remove(c->host, c->id, &e) < 0)
 		log_warn("%s", e.msg);
 	own_close(&c->dir);
 }
@@ -161,7 +162,7 @@ static int connect_console(void *ctx, struct err *e)
 
 const char *create_directory(const struct create *c)
 {
-	return arena_printf(c->arena, "%s/%s", c->host->root, c->opts->id);
+	return arena_printf(c->arena, "%s/%s", c->host->root, c->id);
 }
 
 static int claim_ids(void *ctx, struct err *e)
@@ -627,7 +628,8 @@ int create_init(struct create *c, const struct container_host *h,
 	int r = process_check_preserved(passed, e);
 	if (r == 0)
 		process_close_all_but(passed, (int[]){log_fd()}, 1);
-	return r;
+	c->id = o->id;
+	return r < 0 || o->id ? r : direct_id(a, &c->id, e);
 }
 
 void create_done(struct create *c)
@@ -652,8 +654,8 @@ void create_done(struct create *c)
 /* The steps of both verbs up to READY (run) or CREATED (create). */
 int create_make(struct create *c, bool run, struct err *e)
 {
-	struct plan_request req = {.host = c->host, .opts = c->opts, .run = run};
-	int r = store_check_id(c->opts->id, e);
+	struct plan_request req = {.host = c->host, .opts = c->opts, .id = c->id, .run = run};
+	int r = store_check_id(c->id, e);
 
 	if (r < 0)
 		return r;

@@ -21,6 +21,7 @@
 struct create {
 	const struct container_host *host;
 	const struct container_create_opts *opts;
+	const char *id;
 	struct arena *arena;
 	struct plan plan;
 	struct brig_state state;

@@ -10,7 +10,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "guard/creds.h"
-#include "plan.h"
+#include "policy/wishes.h"
 
 int direct_id(struct arena *a, const char **out, struct err *e)
 {
@@ -252,18 +252,31 @@ static int make_root(struct arena *a, const struct container_direct *d, struct o
 	return 0;
 }
 
-static void make_cpus(struct arena *a, double cpus, struct oci_resources *r)
+int direct_wishes(struct arena *a, const struct container_direct *d, struct policy_wishes *out,
+		  struct err *e)
 {
-	enum { PERIOD_US = 100000 };
-	struct oci_cpu *cpu = arena_new(a, sizeof(*cpu));
-	int64_t *quota = arena_new(a, sizeof(*quota));
-	uint64_t *period = arena_new(a, sizeof(*period));
+	struct policy_write *w = arena_array(a, d->n_write + 1, sizeof(*w));
 
-	*quota = (int64_t)(cpus * PERIOD_US);
-	*period = PERIOD_US;
-	cpu->quota = quota;
-	cpu->period = period;
-	r->cpu = cpu;
+	*out = (struct policy_wishes){
+		.language = d->language,
+		.pin = d->pin,
+		.memory = d->memory,
+		.pids = d->pids,
+		.nofile = d->nofile,
+		.wall_ms = d->wall_ms ? &d->wall_ms : NULL,
+		.write = w,
+		.n_write = d->n_write,
+		.egress = d->egress,
+		.n_egress = d->n_egress,
+	};
+	for (size_t i = 0; i < d->n_write; i++)
+		if (wish_write(a, d->write[i], &w[i], e) < 0)
+			return err_wrap(e, "--write");
+	if (!d->cpus)
+		return 0;
+	double *cpus = arena_new(a, sizeof(*cpus));
+	out->cpus = cpus;
+	return wish_cpus(d->cpus, cpus, e) < 0 ? err_wrap(e, "--cpus") : 0;
 }
 
 int direct_config(struct arena *a, const struct container_direct *d, struct oci_config *out,
@@ -282,8 +295,6 @@ int direct_config(struct arena *a, const struct container_direct *d, struct oci_
 		.n_readonly_paths = LEN(readonly) - 1,
 		.resources = r,
 	};
-	if (d->cpus > 0)
-		make_cpus(a, d->cpus, r);
 	if (make_root(a, d, out, e) < 0 || make_mounts(a, d, out, e) < 0)
 		return -e->code;
 	return make_process(a, d, out, e);

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "direct.h"
 #include "run/notify.h"
 #include "run/spawn.h"
 
@@ -74,6 +75,9 @@ const struct oci_process plan_no_process = {.args = no_args, .n_args = 1, .cwd =
 static int read_config(struct arena *a, const struct container_create_opts *o, struct plan *p,
 		       struct err *e)
 {
+	if (o->direct)
+		return direct_config(a, o->direct, &p->config, e);
+
 	const char *path =
 		o->config_path ? o->config_path : arena_printf(a, "%s/config.json", o->bundle);
 	char *text;
@@ -406,6 +410,7 @@ static int plan_fs(struct arena *a, struct plan *p, struct err *e)
 		r.tmpfs_inodes = lv->writable.inodes ? *lv->writable.inodes : 0;
 		r.machine = l->machine;
 	}
+	r.tmpfs_root = p->host_root;
 
 	r.n_cgroup_views = cgroup_plan_views(a, p->cgroup, &views);
 	r.cgroup_views = views;
@@ -437,13 +442,15 @@ int plan_make(struct arena *a, const struct plan_request *req, struct plan *p, s
 	const struct container_create_opts *o = req->opts;
 
 	*p = (struct plan){
-		.id = o->id,
-		.bundle = o->bundle,
+		.id = req->id,
+		.bundle =
+			o->bundle ? o->bundle : arena_printf(a, "%s/%s", req->host->root, req->id),
 		.privileged = plan_is_privileged(),
 		.run = req->run,
 		.no_pivot = o->no_pivot,
 		.new_keyring = !o->no_new_keyring,
 		.console_socket = o->console_socket,
+		.host_root = o->direct && o->direct->host_root,
 	};
 	p->nested = plan_in_user_namespace();
 	p->rootless = is_rootless(req->host, p->nested);

@@ -73,6 +73,7 @@ struct plan {
 	bool no_program;    /* config.json has no process: there is nothing that start could run */
 	bool run;           /* no wait for start */
 	bool no_pivot, new_keyring;
+	bool host_root; /* the host's programs in an empty root (--rootfs /) */
 	const char *console_socket;
 	const char *notify_host; /* the caller's NOTIFY_SOCKET, NULL: none */
 };
@@ -80,6 +81,7 @@ struct plan {
 struct plan_request {
 	const struct container_host *host;
 	const struct container_create_opts *opts;
+	const char *id;
 	bool run;
 };
 int plan_make(struct arena *a, const struct plan_request *req, struct plan *out,

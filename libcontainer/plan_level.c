@@ -1,18 +1,35 @@
 #include "plan_level.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "direct.h"
 #include "guard/level_filter.h"
 #include "plan.h"
+#include "specs/policy_doc.h"
 
 static bool is_on(const bool *b)
 {
 	return b && *b;
+}
+
+static int read_document(struct arena *a, const char *path, struct policy_wishes *out,
+			 struct err *e)
+{
+	struct policy_doc doc;
+	char *text;
+	size_t len;
+
+	if (file_read(a, AT_FDCWD, path, POLICY_DOC_MAX_BYTES, &text, &len, e) < 0 ||
+	    policy_doc_parse(a, text, len, &doc, e) < 0)
+		return -e->code;
+	return policy_wishes_document(a, &doc, out, e);
 }
 
 int plan_level_make(struct arena *a, const struct plan_request *req, struct plan *p,
@@ -20,12 +37,11 @@ int plan_level_make(struct arena *a, const struct plan_request *req, struct plan
 {
 	const struct container_create_opts *o = req->opts;
 	struct plan_level *l = arena_new(a, sizeof(*l));
+	struct policy_wishes document, flags;
 	struct policy_request r = {
 		.flag_level = o->level ? o->level : req->host->level,
 		.system_config = req->host->system_config,
 		.config = &p->config,
-		.document = o->document,
-		.flags = o->wishes,
 		.direct = o->direct,
 	};
 	struct policy_facts facts = {
@@ -36,6 +52,15 @@ int plan_level_make(struct arena *a, const struct plan_request *req, struct plan
 	};
 
 	*out = NULL;
+	if (o->direct && direct_wishes(a, o->direct, &flags, e) < 0)
+		return -e->code;
+	if (o->direct)
+		r.flags = &flags;
+	if (o->direct && o->direct->policy_file) {
+		if (read_document(a, o->direct->policy_file, &document, e) < 0)
+			return err_wrap(e, "--policy %s", o->direct->policy_file);
+		r.document = &document;
+	}
 	if (policy_resolve(a, &r, &l->policy, e) < 0)
 		return -e->code;
 	if (l->policy.custom)

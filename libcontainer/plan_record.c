@@ -8,7 +8,7 @@
 #include "store.h"
 
 /* What is carried out, not what was asked for: exec, update and delete go by it. */
-static int save_policy(struct arena *a, const struct plan *p, int dir, struct err *e)
+static int save_effective(struct arena *a, const struct plan *p, int dir, struct err *e)
 {
 	struct json_out o;
 	size_t len;
@@ -18,6 +18,8 @@ static int save_policy(struct arena *a, const struct plan *p, int dir, struct er
 	const char *text = json_done(&o, &len);
 	if (file_replace(dir, STORE_CONFIG, text, len, 0600, e) < 0)
 		return -e->code;
+	if (!p->level)
+		return 0;
 	text = policy_print(a, &p->level->policy, &len);
 	return file_replace(dir, STORE_POLICY, text, len, 0600, e);
 }
@@ -48,9 +50,9 @@ int plan_record(struct arena *a, const struct plan *p, int dir, struct brig_stat
 		.annotations = p->config.annotations,
 		.n_annotations = p->config.n_annotations,
 	};
-	if (p->level && save_policy(a, p, dir, e) < 0)
+	if ((p->level || !p->config_text) && save_effective(a, p, dir, e) < 0)
 		return -e->code;
-	if (!p->level &&
+	if (!p->level && p->config_text &&
 	    file_replace(dir, STORE_CONFIG, p->config_text, p->config_len, 0600, e) < 0)
 		return -e->code;
 	if (p->seccomp.insns && seccomp_save(&p->seccomp, dir, STORE_SECCOMP, e) < 0)
