@@ -11,6 +11,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "fs/minimal.h"
 #include "fs/tree.h"
 
 enum { PROC_ROOT_INO = 1 };
@@ -224,7 +225,8 @@ static int build(const struct fs_plan *p, struct fs *fs, size_t i, struct err *e
 	case FS_MOUNT_NEW:
 		break;
 	}
-	int tree = build_new(p, fs, m, at, existed, e);
+	int tree = fs_minimal_wants(p, m) ? fs_minimal_build(p, fs, m, at, e)
+					  : build_new(p, fs, m, at, existed, e);
 	if (tree < 0)
 		return tree;
 	fs->trees[i] = tree;

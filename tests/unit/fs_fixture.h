@@ -31,6 +31,7 @@ struct scenario {
 	struct oci_root root;
 	struct oci_linux linux_;
 	bool userns, rootless, no_pivot, own_cgroup_ns, host_net;
+	const struct fs_machine *machine;
 	enum cgroup_layout layout;
 	const struct cgroup_view *views;
 	size_t n_views;
@@ -220,6 +221,7 @@ static inline int run_bundle(const struct scenario *s, const char *bundle)
 		.idmap = s->rootless ? &rootless_idmap
 			 : s->userns ? &fixture_idmap
 				     : NULL,
+		.machine = s->machine,
 		.cgroup_layout = s->layout,
 		.cgroup_views = s->views,
 		.n_cgroup_views = s->n_views,
