@@ -34,6 +34,7 @@ struct scenario {
 	/* As a level: built by the host's root for a user namespace entered last. */
 	bool late, unmapped, untouched, private_root, tmpfs_root;
 	uint64_t tmpfs_size, tmpfs_inodes;
+	const struct fs_machine *machine;
 	enum cgroup_layout layout;
 	const struct cgroup_view *views;
 	size_t n_views;
@@ -239,6 +240,7 @@ static inline int run_bundle(const struct scenario *s, const char *bundle)
 		.idmap = s->rootless            ? &rootless_idmap
 			 : s->userns || s->late ? &fixture_idmap
 						: NULL,
+		.machine = s->machine,
 		.cgroup_layout = s->layout,
 		.cgroup_views = s->views,
 		.n_cgroup_views = s->n_views,
