@@ -33,6 +33,7 @@
 #include "create.h"
 #include "delete.h"
 #include "direct.h"
+#include "guard/level_filter.h"
 #include "init.h"
 #include "net/netdev.h"
 #include "plan.h"
@@ -111,6 +112,10 @@ static bool pools_ids(const void *ctx)
 static bool pins_cpus(const void *ctx)
 {
 	return plan_of(ctx)->level && plan_of(ctx)->level->pins;
+}
+static bool has_warden(const void *ctx)
+{
+	return plan_of(ctx)->level && plan_of(ctx)->level->has_warden;
 }
 static bool is_late(const void *ctx)
 {
@@ -219,6 +224,49 @@ static int make_userns(void *ctx, struct err *e)
 	}
 	c->owner = (struct fs_owner){l->map_mounts ? c->userns : -1, &c->idmap};
 	return 0;
+}
+
+/* Whatever the sandbox has: its first process, then all of its cgroup. */
+static void end_sandbox(void *ctx)
+{
+	struct create *c = ctx;
+	struct err e;
+
+	if (c->pidfd >= 0)
+		(void)sys_pidfd_send_signal(c->pidfd, SIGKILL);
+	if (c->cgroup && cgroup_signal(c->cgroup, SIGKILL, &e) < 0)
+		log_warn("%s", e.msg);
+}
+
+static int open_warden(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+	struct warden_host h = {
+		.dir = c->dir,
+		.pidfd = -1,
+		.control = warden_control_make(c->dir, e),
+		.kill = end_sandbox,
+		.ctx = c,
+		.syscall_name = level_filter_syscall_name,
+	};
+
+	if (h.control < 0)
+		return h.control;
+	int r = warden_open(c->arena, &c->plan.level->warden, &h, &c->warden, e);
+	if (r < 0) {
+		(void)close(h.control);
+		return r;
+	}
+	c->warden_end = warden_connect(c->dir, e);
+	return c->warden_end < 0 ? c->warden_end : 0;
+}
+
+static void close_warden(void *ctx)
+{
+	struct create *c = ctx;
+
+	warden_close(c->warden);
+	c->warden = NULL;
 }
 
 static int listen_for_start(void *ctx, struct err *e)
@@ -579,6 +627,7 @@ static const struct step steps[] = {
 	{"first state",      NULL,                save_first_state, NULL,             STEP_NAMED},
 	{"cgroup",           NULL,                make_cgroup,      drop_cgroup,      STEP_NAMED},
 	{"notify socket",    wants_notify,        make_notify,      NULL,             STEP_PLAIN},
+	{"warden",           has_warden,          open_warden,      close_warden,     STEP_NAMED},
 	{"user namespace",   is_late,             make_userns,      NULL,             STEP_PLAIN},
 	{"open sources",     opens_sources,       open_sources,     close_sources,    STEP_PLAIN},
 	{"open namespaces",  joins_namespaces,    open_namespaces,  close_namespaces, STEP_PLAIN},
