@@ -133,7 +133,7 @@ STUB_SRC := $(wildcard libcontainer/run/stub/stub.c)
 LIB_SRC := $(filter-out libcontainer/run/stub/% libcontainer/net/table/%,\
 	$(sort $(shell find libcontainer specs -name '*.c' 2>/dev/null)))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o) $(if $(STUB_SRC),$(B)/libcontainer/run/stub/image.o) \
-	$(B)/net_table.o
+	$(B)/net_table.o $(B)/levels.o
 LIB := $(B)/libbrig.a
 BRIG_SRC := $(sort $(wildcard cmd/brig/*.c))
 BRIG_OBJ := $(BRIG_SRC:%.c=$(B)/%.o)
@@ -224,6 +224,19 @@ $(B)/net_table.c: $(B)/mktable
 $(B)/net_table.o: $(B)/net_table.c libcontainer/net/table/table.h
 	$(say) CC $<
 	$(Q)$(COMPILE) -c -o $@ $<
+# --- Levels: profiles/levels as strings inside the library --------------------------------
+
+LEVELS := $(sort $(wildcard profiles/levels/*.json))
+$(B)/levels.c: $(LEVELS) Makefile
+	$(say) LEVELS $@
+	@mkdir -p $(@D)
+	$(Q){ echo '#include "policy/levels.h"'; \
+		echo 'const struct level_embedded level_embedded[] = {'; \
+		for f in $(LEVELS); do echo "{\"$$(basename $$f .json)\","; \
+			sed 's/[\\"]/\\&/g; s/^[[:blank:]]*//; s/.*/"&\\n"/' $$f; echo '},'; done; \
+		echo '{NULL, NULL}};'; } >$@
+$(B)/levels.o: $(B)/levels.c $(B)/flags
+	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
 # --- Tests ------------------------------------------------------------------------------
 
