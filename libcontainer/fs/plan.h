@@ -12,6 +12,8 @@
 #include "ns/idmap.h"
 #include "specs/runtime.h"
 
+struct fs_text; /* fs/machine.h */
+
 /* What fs_plan_make decided; shared by the files of this room only. */
 
 enum fs_mount_kind {
@@ -65,6 +67,7 @@ struct fs_plan {
 	enum cgroup_layout cgroup_layout;
 	const struct cgroup_view *views;
 	size_t n_views;
+	const struct fs_text *texts; /* of a minimal /proc and /sys; NULL: as the config says */
 };
 
 /* Descriptors of one build. */
@@ -78,6 +81,7 @@ struct fs {
 	int devpts;   /* the container's devpts mount, -1: none mounted by brig */
 	int null;     /* a mount of /dev/null that is one, for masks */
 	int mask;     /* an empty read-only tmpfs, for masks */
+	int made;     /* what brig made for a minimal /proc and /sys, or -1 */
 	int *trees;   /* one for each mount: source before, mount after it was attached; or -1 */
 	size_t n_trees;
 	dev_t root_dev;

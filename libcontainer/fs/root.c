@@ -64,7 +64,8 @@ int fs_open(struct arena *a, const struct fs_plan *p, const struct fs_owner *own
 {
 	struct fs *fs = arena_new(a, sizeof(*fs));
 
-	*fs = (struct fs){.owner = owner, .root = -1, .devpts = -1, .null = -1, .mask = -1};
+	*fs = (struct fs){
+		.owner = owner, .root = -1, .devpts = -1, .null = -1, .mask = -1, .made = -1};
 	fs->trees = arena_array(a, p->n_mounts + 1, sizeof(*fs->trees));
 	fs->recorded = arena_array(a, p->n_mounts + 1, sizeof(*fs->recorded));
 	fs->n_trees = p->n_mounts;
@@ -98,6 +99,7 @@ void fs_close(struct fs *fs)
 	own_close(&fs->root);
 	own_close(&fs->null);
 	own_close(&fs->mask);
+	own_close(&fs->made);
 }
 
 static int attach_root(const struct fs_plan *p, struct fs *fs, struct err *e)
