@@ -47,11 +47,32 @@ static int check_mount(const struct fs_mount *m, struct err *e)
 	return 0;
 }
 
+static bool has_mount_below(const struct fs_plan *p, const char *dir)
+{
+	for (size_t i = 0; i < p->n_mounts; i++)
+		if (below(p->mounts[i].dest, dir))
+			return true;
+	return false;
+}
+
 static int plan_mounts(struct arena *a, struct fs_plan *p, struct err *e)
 {
-	struct fs_mount *list = arena_array(a, p->n_mounts + 1, sizeof(*list));
+	static const struct fs_mount sys = {
+		.dest = "/sys", .type = "sysfs", .source = "sysfs", .plain_dir = true};
+	static const struct fs_mount cgroup = {.kind = FS_MOUNT_CGROUP,
+					       .dest = "/sys/fs/cgroup",
+					       .type = "cgroup",
+					       .source = "cgroup"};
+	struct fs_mount *list = arena_array(a, p->n_mounts + 3, sizeof(*list));
+	bool no_cgroup = p->own_cgroup_ns && p->n_views && p->cgroup_layout != CGROUP_NONE &&
+			 !has_mount_below(p, cgroup.dest);
+	bool no_sys = !has_mount_below(p, sys.dest);
 
 	memcpy(list, p->mounts, p->n_mounts * sizeof(*list));
+	if (no_sys)
+		list[p->n_mounts++] = sys;
+	if (no_cgroup)
+		list[p->n_mounts++] = cgroup;
 	for (size_t i = 0; i < p->n_mounts; i++) {
 		if (check_mount(&list[i], e) < 0)
 			return err_wrap(e, "mounts[%zu]", i);
@@ -141,11 +162,11 @@ static const char *const *drop_covered(struct arena *a, const char *const *paths
 
 int fs_minimal_plan(struct arena *a, const struct fs_request *req, struct fs_plan *p, struct err *e)
 {
+	plan_views(a, p);
 	int r = plan_mounts(a, p, e);
 
 	if (r < 0 || (r = fs_machine_texts(a, req->machine, &p->texts, e)) < 0)
 		return r;
-	plan_views(a, p);
 	p->masked = drop_covered(a, p->masked, &p->n_masked);
 	p->readonly_paths = drop_covered(a, p->readonly_paths, &p->n_readonly_paths);
 	return 0;
@@ -159,36 +180,16 @@ bool fs_minimal_wants(const struct fs_plan *p, const struct fs_mount *m)
 
 /* --- build --------------------------------------------------------------------------------- */
 
-struct ids {
-	uid_t uid;
-	gid_t gid;
-};
-
-/* Who 0 inside is here. */
-static int owner_of(const struct fs *fs, struct ids *out, struct err *e)
+static int make_dir(int top, const char *path, struct err *e)
 {
-	*out = (struct ids){0, 0};
-	if (!fs->owner || !fs->owner->map)
-		return 0;
-	if (!idmap_uid_to_host(fs->owner->map, 0, &out->uid) ||
-	    !idmap_gid_to_host(fs->owner->map, 0, &out->gid))
-		return err_msg(e, EINVAL, "id 0 has no mapping");
-	return 0;
+	return mkdirat(top, path, 0755) < 0 ? err_set(e, errno, "make directory %s", path) : 0;
 }
 
-static int make_dir(int top, const char *path, const struct ids *ids, struct err *e)
-{
-	if (mkdirat(top, path, 0755) < 0 ||
-	    (ids->uid && fchownat(top, path, ids->uid, ids->gid, AT_SYMLINK_NOFOLLOW) < 0))
-		return err_set(e, errno, "make directory %s", path);
-	return 0;
-}
-
-static int make_file(int top, const struct fs_text *t, const struct ids *ids, struct err *e)
+static int make_file(int top, const struct fs_text *t, struct err *e)
 {
 	own_fd int fd = openat(top, t->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
 
-	if (fd < 0 || (ids->uid && fchown(fd, ids->uid, ids->gid) < 0))
+	if (fd < 0)
 		return err_set(e, errno, "make file %s", t->path);
 	ssize_t n = t->len ? write(fd, t->text, t->len) : 0;
 	if (n != (ssize_t)t->len)
@@ -196,15 +197,15 @@ static int make_file(int top, const struct fs_text *t, const struct ids *ids, st
 	return 0;
 }
 
-static int fill(const struct fs_plan *p, int top, const struct ids *ids, struct err *e)
+static int fill(const struct fs_plan *p, int top, struct err *e)
 {
 	static const struct fs_text empty = {empty_file, "", 0};
-	int r = make_dir(top, empty_dir, ids, e);
+	int r = make_dir(top, empty_dir, e);
 
 	if (r == 0)
-		r = make_file(top, &empty, ids, e);
+		r = make_file(top, &empty, e);
 	for (const struct fs_text *t = p->texts; t->path && r == 0; t++)
-		r = t->text ? make_file(top, t, ids, e) : make_dir(top, t->path, ids, e);
+		r = t->text ? make_file(top, t, e) : make_dir(top, t->path, e);
 	return r;
 }
 
@@ -219,13 +220,10 @@ static int make_tmpfs(const struct fs_plan *p, struct fs *fs, int at, struct err
 	};
 	static const struct fs_attrs readonly = {.set = MOUNT_ATTR_RDONLY};
 	own_fd int top = tree_new("tmpfs", "tmpfs", mode, LEN(mode), QUIET, e);
-	struct ids ids;
 
 	if (top < 0)
 		return top;
-	int r = owner_of(fs, &ids, e);
-	if (r == 0)
-		r = fill(p, top, &ids, e);
+	int r = fill(p, top, e);
 	if (r == 0)
 		r = tree_set(top, &readonly, p->default_propagation, -1, false, e);
 	if (r == 0)

@@ -19,13 +19,15 @@
 /*
  * Rewrites the plan of a request with machine != NULL: mounts of proc and sysfs elsewhere, binds
  * and remounts of /proc and /sys are refused, cgroup mounts become read-only with only the
- * controllers runtimes size themselves by, masks of covered files are dropped.
+ * controllers runtimes size themselves by, masks of covered files are dropped.  /sys and, with a
+ * cgroup namespace, the cgroup mount are added where the config has none: glibc since 2.36 and musl
+ * ask sysinfo(2) for the memory, so that a JVM knows its limit only from there.
  */
 int fs_minimal_plan(struct arena *a, const struct fs_request *req, struct fs_plan *p,
 		    struct err *e) MUST_CHECK;
 /* Whether mount m is one that fs_minimal_build makes. */
 bool fs_minimal_wants(const struct fs_plan *p, const struct fs_mount *m);
-/* Attaches it on at; returns its descriptor.  umask must be 0. */
+/* Attaches it on at; returns its descriptor.  umask must be 0; files are the caller's (fs_act). */
 int fs_minimal_build(const struct fs_plan *p, struct fs *fs, const struct fs_mount *m, int at,
 		     struct err *e) MUST_CHECK;
 

@@ -31,6 +31,7 @@ struct scenario {
 	struct oci_root root;
 	struct oci_linux linux_;
 	bool userns, rootless, no_pivot, own_cgroup_ns, host_net;
+	const struct fs_machine *machine;
 	/* As a level: built by the host's root for a user namespace entered last. */
 	bool late, unmapped, untouched, private_root, tmpfs_root;
 	uint64_t tmpfs_size, tmpfs_inodes;
