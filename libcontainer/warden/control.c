@@ -265,6 +265,32 @@ static int tell(int dir, enum warden_ask type, int passed, struct err *e)
 	return control_ask(fd, type, passed, e);
 }
 
+int warden_connect(int dir, struct err *e)
+{
+	struct sockaddr_un sa;
+	own_fd int fd = socket_at(dir, &sa, e);
+
+	if (fd < 0)
+		return fd;
+	if (connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0)
+		return err_set(e, errno, "warden lost: connect");
+	return take_fd(&fd);
+}
+
+int warden_send_started(int fd, struct err *e)
+{
+	const struct warden_msg m = {.type = ASK_STARTED};
+
+	return put(fd, &m, -1, 0, e);
+}
+
+int warden_send_listener(int fd, int listener, struct err *e)
+{
+	const struct warden_msg m = {.type = ASK_LISTENER};
+
+	return put(fd, &m, listener, 0, e);
+}
+
 int warden_tell_started(int dir, struct err *e)
 {
 	return tell(dir, ASK_STARTED, -1, e);

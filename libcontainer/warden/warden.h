@@ -66,6 +66,15 @@ bool warden_over(const struct warden *w);
 void warden_give_up(struct warden *w);
 const struct warden_end *warden_ended(const struct warden *w);
 
+/*
+ * The sandbox's side: connects to the control socket in the state directory dir, before the
+ * descriptor is out of reach; then says that the workload starts, and hands over the listener
+ * of its filter (nothing is answered: the messages wait in the socket).
+ */
+int warden_connect(int dir, struct err *e) MUST_CHECK;
+int warden_send_started(int fd, struct err *e) MUST_CHECK;
+int warden_send_listener(int fd, int listener, struct err *e) MUST_CHECK;
+
 /* The file "ended"; absent: reason NULL. */
 #define WARDEN_ENDED "ended"
 int warden_end_read(struct arena *a, int dir, struct warden_end *out, struct err *e) MUST_CHECK;
