@@ -30,7 +30,6 @@ struct box {
 	pid_t pid;
 	int pidfd, sync;
 	int killed;
-	int link; /* of the detached warden: not for the box */
 };
 
 /* A directory like a container's state directory. */
