@@ -236,6 +236,8 @@ $(B)/levels.c: $(LEVELS) Makefile
 			sed 's/[\\"]/\\&/g; s/^[[:blank:]]*//; s/.*/"&\\n"/' $$f; echo '},'; done; \
 		echo '{NULL, NULL}};'; } >$@
 $(B)/levels.o: $(B)/levels.c $(B)/flags
+	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
+
 # --- The levels' seccomp filters: profiles/seccomp compiled ahead -------------------------
 
 # The compiler runs on the machine that builds; its output has both architectures.
