@@ -104,7 +104,8 @@ int fs_open_bind(struct arena *a, const struct fs_plan *p, struct fs *fs, const 
 		r = tree_set(tree, &o->recursive, 0, o->recursive_idmap ? idmap : -1, true, e);
 	if (r == 0)
 		r = restrict_tree(p, m, tree, e);
-	if (r == 0 && !m->idmap && fs_owner_maps(fs->owner))
+	bool unmapped = o->unmapped && wants_readonly(m);
+	if (r == 0 && !m->idmap && !unmapped && fs_owner_maps(fs->owner))
 		r = map_for_owner(a, fs, m, tree, e);
 	if (r == 0)
 		r = tree_propagate(tree, o, e);

@@ -1,25 +1,22 @@
 #include "fs/image.h"
 
 #include <errno.h>
-#include <linux/magic.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include "base/own.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "fs/mountinfo.h"
+#include "fs/overlay.h"
 #include "fs/owner.h"
+#include "fs/skeleton.h"
 #include "fs/tree.h"
 
 static const struct fs_attrs untouched = {.set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
 						 MOUNT_ATTR_NODEV};
-
-static bool is_overlay(int fd)
-{
-	struct statfs sfs;
-
-	return fstatfs(fd, &sfs) == 0 && sfs.f_type == OVERLAYFS_SUPER_MAGIC;
-}
 
 /* Whether the root alone can be mapped: then it is something mounted below that cannot. */
 static bool maps_alone(const struct fs_plan *p, int userns)
@@ -67,7 +64,7 @@ static int open_untouched(const struct fs_plan *p, struct fs *fs, struct err *e)
 	if (r == 0 || userns < 0)
 		return r;
 	/* All or nothing: none of it was set. */
-	if (r == -EINVAL && is_overlay(fs->root)) {
+	if (r == -EINVAL && overlay_is(fs->root)) {
 		fs->rebuild = true;
 		return tree_set(fs->root, &untouched, p->default_propagation, -1, true, e);
 	}
@@ -112,10 +109,127 @@ int fs_open_image(const struct fs_plan *p, struct fs *fs, struct err *e)
 	return p->private_root ? err_msg(e, ENOTSUP, "private copy: not yet") : 0;
 }
 
+/* The layers of the image: its own if it has to be made anew, else the image as one layer. */
+static int image_layers(struct arena *a, const struct fs_plan *p, const struct fs *fs,
+			bool skeleton, struct overlay *out, struct err *e)
+{
+	int r;
+
+	if (!fs->rebuild) {
+		own_fd int image = fcntl(fs->image, F_DUPFD_CLOEXEC, 3);
+
+		if (image < 0)
+			return err_set(e, errno, "dup");
+		overlay_init(a, out, 2);
+		overlay_add(out, take_fd(&image));
+		return 0;
+	}
+	r = overlay_read(a, p->rootfs, fs->owner->userns, p->rootfs, out, e);
+	if (r == 0 && (r = overlay_attach(fs->image, p->rootfs, e)) < 0)
+		overlay_close(out);
+	if (r < 0 || !*out->sub || !skeleton)
+		return r;
+	/* A directory of an overlay with a skeleton over it: two overlays. */
+	int tree = overlay_mount(out, p->rootfs, 0, e);
+	overlay_close(out);
+	if (tree < 0)
+		return tree;
+	overlay_init(a, out, 2);
+	overlay_add(out, tree);
+	return 0;
+}
+
+/*
+ * The order keeps to what each step looks at: the layers are found by paths, before anything
+ * covers them, and the image in its place shows what is mounted below it.
+ */
+static int build_overlay(struct arena *a, const struct fs_plan *p, struct fs *fs,
+			 const struct skeleton *s, struct err *e)
+{
+	own_fd int layer = s->n ? skeleton_make(fs, s, e) : -1;
+	struct overlay o;
+
+	if (s->n && layer < 0)
+		return layer;
+	fs->image = fs->root;
+	fs->root = -1;
+	int r = image_layers(a, p, fs, layer >= 0, &o, e);
+	if (r < 0)
+		return r;
+	if (layer >= 0)
+		overlay_add(&o, take_fd(&layer));
+	fs->root = overlay_mount(&o, p->rootfs, untouched.set, e);
+	overlay_close(&o);
+	return fs->root < 0 ? fs->root : 0;
+}
+
 int fs_build_image(const struct fs_plan *p, struct fs *fs, struct err *e)
 {
-	(void)p;
-	if (fs->rebuild)
-		return err_msg(e, ENOTSUP, "overlay: not yet");
-	return 0;
+	own_arena struct arena a = {0};
+	struct skeleton s;
+
+	if (p->tmpfs_root || p->private_root)
+		return 0;
+	int r = skeleton_plan(&a, p, fs, &s, e);
+	if (r < 0 || (!s.n && !fs->rebuild))
+		return r;
+	return build_overlay(&a, p, fs, &s, e);
+}
+
+/* listmount(2), Linux 6.8: cheaper than mountinfo, which lists the whole host. */
+static bool may_have_mounts(int image)
+{
+	enum { LISTMOUNT = 458, MNT_ID_UNIQUE = 0x4000 }; /* the same number everywhere */
+	struct {
+		uint32_t size, spare;
+		uint64_t id, param;
+	} req = {.size = 24};
+	struct statx stx;
+	uint64_t id;
+
+	if (statx(image, "", AT_EMPTY_PATH, MNT_ID_UNIQUE, &stx) < 0 ||
+	    !(stx.stx_mask & MNT_ID_UNIQUE))
+		return true;
+	req.id = stx.stx_mnt_id;
+	return syscall(LISTMOUNT, &req, &id, 1, 0) != 0;
+}
+
+struct carry {
+	const struct fs_plan *p;
+	struct fs *fs;
+	unsigned int image;
+};
+
+static int carry_mount(const struct mountinfo_row *row, void *ctx, struct err *e)
+{
+	const struct carry *c = ctx;
+	size_t n = str_eq(c->p->rootfs, "/") ? 0 : strlen(c->p->rootfs);
+	const uint64_t how = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+
+	if (row->parent != c->image || strncmp(row->point, c->p->rootfs, n) != 0 ||
+	    row->point[n] != '/')
+		return 0;
+	const char *path = row->point + n + 1;
+	own_fd int from = sys_openat2(c->fs->image, path, O_PATH, 0, how);
+	own_fd int to = sys_openat2(c->fs->root, path, O_PATH, 0, how);
+	if (from < 0 || to < 0)
+		return err_set(e, errno, "open %s", row->point);
+	own_fd int tree = tree_clone(from, "", true, e);
+	int r = tree < 0 ? tree : 0;
+	/* The image's own mapping failed, so its mounts have none yet. */
+	if (r == 0 && c->fs->rebuild)
+		r = tree_set(tree, NULL, 0, c->fs->owner->userns, true, e);
+	if (r == 0)
+		r = tree_attach(tree, to, e);
+	return r < 0 ? err_wrap(e, "%s, mounted below the image", row->point) : 0;
+}
+
+int fs_carry_mounts(const struct fs_plan *p, struct fs *fs, struct err *e)
+{
+	struct carry c = {.p = p, .fs = fs};
+
+	if (!may_have_mounts(fs->image))
+		return 0;
+	int r = mountinfo_id(fs->image, &c.image, e);
+	return r < 0 ? r : mountinfo_each(carry_mount, &c, e);
 }

@@ -64,8 +64,13 @@ int fs_open(struct arena *a, const struct fs_plan *p, const struct fs_owner *own
 {
 	struct fs *fs = arena_new(a, sizeof(*fs));
 
-	*fs = (struct fs){
-		.owner = owner, .root = -1, .devpts = -1, .null = -1, .mask = -1, .made = -1};
+	*fs = (struct fs){.owner = owner,
+			  .root = -1,
+			  .devpts = -1,
+			  .null = -1,
+			  .mask = -1,
+			  .made = -1,
+			  .image = -1};
 	fs->trees = arena_array(a, p->n_mounts + 1, sizeof(*fs->trees));
 	fs->recorded = arena_array(a, p->n_mounts + 1, sizeof(*fs->recorded));
 	fs->n_trees = p->n_mounts;
@@ -97,6 +102,7 @@ void fs_close(struct fs *fs)
 		own_close(&fs->trees[i]);
 	fs->devpts = -1; /* one of the trees */
 	own_close(&fs->root);
+	own_close(&fs->image);
 	own_close(&fs->null);
 	own_close(&fs->mask);
 	own_close(&fs->made);
@@ -122,6 +128,9 @@ static int attach_root(const struct fs_plan *p, struct fs *fs, struct err *e)
 	}
 	if (r < 0)
 		return err_set(e, errno, "rootfs: attach %s", p->rootfs);
+	if (fs->image >= 0 && fs_carry_mounts(p, fs, e) < 0)
+		return err_wrap(e, "rootfs");
+	own_close(&fs->image);
 	if (fstat(fs->root, &st) < 0)
 		return err_set(e, errno, "rootfs: stat");
 	fs->root_dev = st.st_dev;

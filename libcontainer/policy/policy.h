@@ -72,6 +72,11 @@ struct policy {
 	size_t n_decisions, max_decisions;
 };
 
+/* Properties of a platform's document (--policy FILE) as wishes. */
+struct policy_doc; /* specs/policy_doc.h */
+int policy_wishes_document(struct arena *a, const struct policy_doc *d, struct policy_wishes *out,
+			   struct err *e) MUST_CHECK;
+
 struct policy_request {
 	const char *flag_level;               /* --level; NULL */
 	const char *system_config;            /* NULL: /etc/brig/brig.json, which may be absent */
@@ -111,8 +116,30 @@ int policy_apply(struct arena *a, struct policy *p, const struct policy_facts *f
 int policy_apply_process(struct arena *a, struct policy *p, const struct policy_facts *f,
 			 struct oci_process *io, struct err *e) MUST_CHECK;
 
+const char *policy_digest(struct arena *a, const struct level *l);
+
 /* Adds a decision; strings are copied. */
 void policy_note(struct arena *a, struct policy *p, const struct policy_decision *d);
+
+enum { POLICY_MAX_BYTES = 4 << 20 };
+/*
+ * Bounds of the tmpfs on a writable path of the level; false: it is none of them.  0: no bound.
+ */
+struct policy_bounds {
+	uint64_t size, inodes;
+	bool noexec;
+};
+bool policy_writable(const struct level *l, const char *path, struct policy_bounds *out);
+
+/*
+ * Every row of `policy explain`: the fields of the level in the order of the table, each with the
+ * decisions about it, then the other decisions.
+ */
+void policy_rows(struct arena *a, const struct policy *p, const struct policy_decision **out,
+		 size_t *n);
+/* level, admin, annotation ...; set, cut, refused, recorded */
+const char *policy_source_name(enum policy_source by);
+const char *policy_outcome_name(enum policy_outcome outcome);
 
 /* The file policy.json of the state directory: level, direct, pod, digest, decisions. */
 char *policy_print(struct arena *a, const struct policy *p, size_t *len);
