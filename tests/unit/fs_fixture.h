@@ -35,7 +35,6 @@ struct scenario {
 	/* As a level: built by the host's root for a user namespace entered last. */
 	bool late, unmapped, untouched, private_root, tmpfs_root;
 	uint64_t tmpfs_size, tmpfs_inodes;
-	const struct fs_machine *machine;
 	enum cgroup_layout layout;
 	const struct cgroup_view *views;
 	size_t n_views;
