@@ -130,10 +130,10 @@ endif
 
 comma := ,
 STUB_SRC := $(wildcard libcontainer/run/stub/stub.c)
-LIB_SRC := $(filter-out libcontainer/run/stub/% libcontainer/net/table/%,\
+LIB_SRC := $(filter-out libcontainer/run/stub/% libcontainer/net/table/% libcontainer/guard/levelc/main.c,\
 	$(sort $(shell find libcontainer specs -name '*.c' 2>/dev/null)))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o) $(if $(STUB_SRC),$(B)/libcontainer/run/stub/image.o) \
-	$(B)/net_table.o $(B)/levels.o
+	$(B)/net_table.o $(B)/levels.o $(B)/guard/level_filter_data.o
 LIB := $(B)/libbrig.a
 BRIG_SRC := $(sort $(wildcard cmd/brig/*.c))
 BRIG_OBJ := $(BRIG_SRC:%.c=$(B)/%.o)
@@ -236,6 +236,24 @@ $(B)/levels.c: $(LEVELS) Makefile
 			sed 's/[\\"]/\\&/g; s/^[[:blank:]]*//; s/.*/"&\\n"/' $$f; echo '},'; done; \
 		echo '{NULL, NULL}};'; } >$@
 $(B)/levels.o: $(B)/levels.c $(B)/flags
+	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
+
+# --- The levels' seccomp filters: profiles/seccomp compiled ahead -------------------------
+
+# The compiler runs on the machine that builds; its output has both architectures.
+LEVELC := $(B)/brig-levelc
+LEVELC_SRC := $(wildcard libcontainer/guard/levelc/*.c) \
+	$(patsubst %,libcontainer/base/%.c,err arena str file)
+$(LEVELC): $(LEVELC_SRC) $(wildcard libcontainer/guard/levelc/*.h) $(B)/flags
+	$(say) HOSTCC $@
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) $(BASE_CFLAGS) -O1 -g -o $@ $(LEVELC_SRC)
+$(B)/guard/level_filter_data.c: $(LEVELC) $(wildcard profiles/seccomp/*)
+	$(say) LEVELC $@
+	@mkdir -p $(@D)
+	$(Q)$(LEVELC) profiles/seccomp >$@
+$(B)/guard/level_filter_data.o: $(B)/guard/level_filter_data.c $(B)/flags
+	$(say) CC $<
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
 # --- Tests ------------------------------------------------------------------------------

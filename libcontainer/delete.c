@@ -188,7 +188,12 @@ static const char *directory(const struct destroy *d)
 static int release_ids(void *ctx, struct err *e)
 {
 	struct destroy *d = ctx;
-	const struct idpool_config c = {.directory = d->state->ids_directory};
+	/* Where the pool begins and ends does not matter to a slot that is given back. */
+	const struct idpool_config c = {
+		.directory = d->state->ids_directory,
+		.count = UINT32_MAX,
+		.quarantine = UINT32_MAX,
+	};
 
 	return idpool_release(&c, d->state->ids_slot, directory(d), e);
 }
