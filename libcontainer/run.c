@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/own.h"
+#include "base/str.h"
 #include "container.h"
 #include "create.h"
 #include "delete.h"
@@ -29,19 +30,49 @@ static int destroy(struct create *c, struct err *e)
 	return container_destroy(c->host, c->dir, &c->state, e);
 }
 
+static int watch(void *ctx, struct err *e)
+{
+	return warden_work(ctx, e);
+}
+
+/* It may have been reaped before the warden looked. */
+static void last_look(struct create *c, int *code)
+{
+	enum { TIMED_OUT = 124 };
+	struct err ignored;
+
+	(void)!warden_work(c->warden, &ignored);
+	if (c->plan.level->policy.direct && str_eq(warden_ended(c->warden)->reason, "timeout"))
+		*code = TIMED_OUT;
+}
+
 static int wait_for_end(struct create *c, int *code, struct err *e)
 {
+	const struct foreground_watch w = {
+		.fd = c->warden ? warden_fd(c->warden) : -1,
+		.ready = watch,
+		.ctx = c->warden,
+	};
+	struct err ignored;
 	int status = 0;
+
+	c->foreground.watch = &w;
 
 	/* Others may work on it while it runs. */
 	store_unlock(c->dir);
 	if (c->notify.sock >= 0)
 		c->foreground.notify = &c->notify;
 	int r = foreground_wait(&c->foreground, c->pid, c->pidfd, c->master, &status, e);
+	c->foreground.watch = NULL;
 	foreground_end(&c->foreground);
-	if (r < 0)
+	if (r < 0) {
+		/* Nobody watches any more. */
+		(void)!destroy(c, &ignored);
 		return r;
+	}
 	*code = foreground_exit_code(status);
+	if (c->warden)
+		last_look(c, code);
 	if (c->opts->keep)
 		return 0;
 	struct err gone;
