@@ -25,6 +25,28 @@ struct container_host {
 	bool root_given;  /* by --root: then it must exist for list */
 	enum container_manager manager;
 	enum container_rootless rootless;
+	const char *level;         /* --level before the verb; NULL: not given */
+	const char *system_config; /* --system-config; NULL: /etc/brig/brig.json */
+};
+
+/* Direct mode: what the options of `run` say instead of a config.json. */
+struct container_direct {
+	const char *rootfs;
+	bool host_root;                      /* rootfs is the host's "/" */
+	const char *policy_file;             /* --policy FILE, a platform document; NULL */
+	const char *const *args;             /* NULL-terminated */
+	const char *const *env;              /* NAME=VALUE, or NAME for the caller's */
+	const char *const *ro, *const *bind; /* HOST[:PATH] */
+	const char *const *write;            /* PATH[:SIZE] */
+	const char *const *egress;
+	size_t n_env, n_ro, n_bind, n_write, n_egress;
+	const char *user, *cwd, *language, *pin;
+	const int64_t *memory, *pids;
+	const uint64_t *nofile;
+	uint64_t wall_ms; /* 0: the level's */
+	const char *cpus; /* 2, 0.5 or 500m; NULL: no quota */
+	bool tty;
+	bool readonly; /* at custom; a level decides itself */
 };
 
 /* create and run */
@@ -37,6 +59,8 @@ struct container_create_opts {
 	const char *pidfd_socket;
 	unsigned int preserve_fds; /* 3 .. 2+n are passed on */
 	bool no_pivot, no_new_keyring;
+	const char *level;                     /* NULL: the host's */
+	const struct container_direct *direct; /* run without a bundle; NULL */
 	/* run only */
 	bool detach, keep, no_subreaper;
 };

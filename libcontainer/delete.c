@@ -17,7 +17,9 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "cgroup/cgroup.h"
+#include "cpu/pin.h"
 #include "cpu/resctrl.h"
+#include "ns/idpool.h"
 #include "run/hooks.h"
 #include "status.h"
 #include "store.h"
@@ -167,6 +169,42 @@ static int run_poststop(void *ctx, struct err *e)
 	return 0;
 }
 
+static bool has_ids(const void *ctx)
+{
+	return ((const struct destroy *)ctx)->state->ids_directory;
+}
+
+static bool has_cpus(const void *ctx)
+{
+	return ((const struct destroy *)ctx)->state->cpus_directory;
+}
+
+static const char *directory(const struct destroy *d)
+{
+	return arena_printf(d->arena, "%s/%s", d->host->root, d->state->id);
+}
+
+/* Nothing of the sandbox runs any more: the range may go to another. */
+static int release_ids(void *ctx, struct err *e)
+{
+	struct destroy *d = ctx;
+	/* Where the pool begins and ends does not matter to a slot that is given back. */
+	const struct idpool_config c = {
+		.directory = d->state->ids_directory,
+		.count = UINT32_MAX,
+		.quarantine = UINT32_MAX,
+	};
+
+	return idpool_release(&c, d->state->ids_slot, directory(d), e);
+}
+
+static int release_cpus(void *ctx, struct err *e)
+{
+	struct destroy *d = ctx;
+
+	return pin_release(d->state->cpus_directory, directory(d), e);
+}
+
 static int remove_state(void *ctx, struct err *e)
 {
 	struct destroy *d = ctx;
@@ -181,6 +219,8 @@ static const struct step steps[] = {
 	{"remove resctrl", has_resctrl, remove_resctrl, NULL, STEP_PLAIN},
 	{"check gone",     NULL,        check_gone,     NULL, STEP_PLAIN},
 	{"poststop hooks", NULL,        run_poststop,   NULL, STEP_PLAIN},
+	{"release ids",    has_ids,     release_ids,    NULL, STEP_PLAIN},
+	{"release cpus",   has_cpus,    release_cpus,   NULL, STEP_PLAIN},
 	{"remove state",   NULL,        remove_state,   NULL, STEP_PLAIN},
 };
 

@@ -46,7 +46,7 @@ static int wait_for_end(struct create *c, int *code, struct err *e)
 		return 0;
 	struct err gone;
 	/* Somebody may have deleted it meanwhile, and made another one of that name. */
-	if (store_lock(c->dir, c->opts->id, &gone) < 0)
+	if (store_lock(c->dir, c->id, &gone) < 0)
 		return 0;
 	c->state.pid = 0;
 	return container_destroy(c->host, c->dir, &c->state, e);

@@ -9,9 +9,9 @@ struct fs_userns {
 	const struct idmap *of;
 };
 
-/* The source of a bind mount as a detached tree with its attributes. */
-int fs_open_bind(const struct fs_plan *p, const struct fs_mount *m, struct fs_userns *ns,
-		 struct err *e) MUST_CHECK;
+/* The source of a bind mount as a detached tree with its attributes (bind.c). */
+int fs_open_bind(struct arena *a, const struct fs_plan *p, struct fs *fs, const struct fs_mount *m,
+		 struct fs_userns *ns, struct err *e) MUST_CHECK;
 /* Attaches mount i of the plan on its destination. */
 int fs_build_mount(const struct fs_plan *p, struct fs *fs, size_t i, struct err *e) MUST_CHECK;
 /*

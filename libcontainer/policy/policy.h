@@ -121,6 +121,7 @@ const char *policy_digest(struct arena *a, const struct level *l);
 /* Adds a decision; strings are copied. */
 void policy_note(struct arena *a, struct policy *p, const struct policy_decision *d);
 
+enum { POLICY_MAX_BYTES = 4 << 20 };
 /*
  * Bounds of the tmpfs on a writable path of the level; false: it is none of them.  0: no bound.
  */
