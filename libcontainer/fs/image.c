@@ -176,7 +176,10 @@ int fs_build_image(const struct fs_plan *p, struct fs *fs, struct err *e)
 	return build_overlay(&a, p, fs, &s, e);
 }
 
-/* listmount(2), Linux 6.8: cheaper than mountinfo, which lists the whole host. */
+/*
+ * listmount(2), Linux 6.8: cheaper than mountinfo, which lists the whole host.  One mount is
+ * brig's own: what lies over the image in its place.
+ */
 static bool may_have_mounts(int image)
 {
 	enum { LISTMOUNT = 458, MNT_ID_UNIQUE = 0x4000 }; /* the same number everywhere */
@@ -185,13 +188,13 @@ static bool may_have_mounts(int image)
 		uint64_t id, param;
 	} req = {.size = 24};
 	struct statx stx;
-	uint64_t id;
+	uint64_t ids[2];
 
 	if (statx(image, "", AT_EMPTY_PATH, MNT_ID_UNIQUE, &stx) < 0 ||
 	    !(stx.stx_mask & MNT_ID_UNIQUE))
 		return true;
 	req.id = stx.stx_mnt_id;
-	return syscall(LISTMOUNT, &req, &id, 1, 0) != 0;
+	return syscall(LISTMOUNT, &req, ids, LEN(ids), 0) != 1;
 }
 
 struct carry {
