@@ -9,6 +9,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "fs/copy.h"
 #include "fs/mountinfo.h"
 #include "fs/overlay.h"
 #include "fs/owner.h"
@@ -71,7 +72,7 @@ static int open_untouched(const struct fs_plan *p, struct fs *fs, struct err *e)
 	return cannot_map(p, userns, -r, e);
 }
 
-int fs_tmpfs_root(const struct fs_plan *p, const struct fs_owner *o, struct err *e)
+static int tmpfs_root(const struct fs_plan *p, const struct fs_owner *o, struct err *e)
 {
 	char uid[16], gid[16], size[24], inodes[24];
 	struct fs_data data[5] = {
@@ -99,14 +100,40 @@ int fs_tmpfs_root(const struct fs_plan *p, const struct fs_owner *o, struct err 
 	return tree_new("tmpfs", "root", data, n, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, e);
 }
 
+/*
+ * A copy shares no page of the host's cache with other sandboxes.  What is mounted below the
+ * image is not part of it.
+ */
+static int fill_private(const struct fs_plan *p, const struct fs *fs, struct err *e)
+{
+	const struct fs_owner *owner = fs_owner_maps(fs->owner) ? fs->owner : NULL;
+	own_fd int image = tree_clone(AT_FDCWD, p->rootfs, false, e);
+
+	if (image < 0)
+		return image;
+	int r = tree_set(image, &untouched, MS_PRIVATE, -1, false, e);
+	if (r < 0)
+		return r;
+	own_fd int from = openat(image, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	own_fd int to = openat(fs->root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (from < 0 || to < 0)
+		return err_set(e, errno, "open");
+	r = fs_copy_root(from, to, owner, e);
+	if (r == -ENOSPC)
+		return err_wrap(e, "private copy of %s (at most %llu bytes and %llu inodes)",
+				p->rootfs, (unsigned long long)p->tmpfs_size,
+				(unsigned long long)p->tmpfs_inodes);
+	return r < 0 ? err_wrap(e, "private copy of %s", p->rootfs) : 0;
+}
+
 int fs_open_image(const struct fs_plan *p, struct fs *fs, struct err *e)
 {
 	if (!p->tmpfs_root && !p->private_root)
 		return open_untouched(p, fs, e);
-	fs->root = fs_tmpfs_root(p, fs->owner, e);
+	fs->root = tmpfs_root(p, fs->owner, e);
 	if (fs->root < 0)
 		return fs->root;
-	return p->private_root ? err_msg(e, ENOTSUP, "private copy: not yet") : 0;
+	return p->private_root ? fill_private(p, fs, e) : 0;
 }
 
 /* The layers of the image: its own if it has to be made anew, else the image as one layer. */
