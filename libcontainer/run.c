@@ -1,8 +1,10 @@
 /* run: create, start and, in the foreground, wait and delete, in one process. */
 #include <errno.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/own.h"
 #include "base/str.h"
 #include "container.h"
@@ -38,12 +40,23 @@ static int watch(void *ctx, struct err *e)
 /* It may have been reaped before the warden looked. */
 static void last_look(struct create *c, int *code)
 {
-	enum { TIMED_OUT = 124 };
+	enum { TIMED_OUT = 124, BAD_SYSTEM_CALL = 128 + SIGSYS };
+	const struct warden_end *end = warden_ended(c->warden);
 	struct err ignored;
 
 	(void)!warden_work(c->warden, &ignored);
-	if (c->plan.level->policy.direct && str_eq(warden_ended(c->warden)->reason, "timeout"))
+	if (str_eq(end->reason, "timeout"))
+		log_warn("%s was ended: its time of %llu ms was over", c->id,
+			 (unsigned long long)end->wall_ms);
+	if (str_eq(end->reason, "syscall"))
+		log_warn("%s was ended: system call %s, which nothing in a sandbox needs", c->id,
+			 end->syscall ? end->syscall : end->arch ? end->arch : "of no name");
+	if (!c->plan.level->policy.direct)
+		return;
+	if (str_eq(end->reason, "timeout"))
 		*code = TIMED_OUT;
+	else if (str_eq(end->reason, "syscall"))
+		*code = BAD_SYSTEM_CALL;
 }
 
 static int wait_for_end(struct create *c, int *code, struct err *e)
