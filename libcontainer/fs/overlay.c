@@ -48,7 +48,6 @@ struct layer_name {
 };
 struct found {
 	struct arena *a;
-	unsigned int id;
 	const char *path; /* asked for */
 	struct overlay *o;
 	struct layer_name *names;
@@ -163,8 +162,6 @@ static int read_row(const struct mountinfo_row *r, void *ctx, struct err *e)
 	const char *upper = NULL;
 	char *save = NULL;
 
-	if (r->id != f->id)
-		return 0;
 	f->seen = true;
 	if (!str_eq(r->type, "overlay") || !r->super)
 		return err_msg(e, EINVAL, "%s: a mount of type %s, not overlay", f->path, r->type);
@@ -178,7 +175,7 @@ static int read_row(const struct mountinfo_row *r, void *ctx, struct err *e)
 	}
 	if (upper && f->n)
 		upper_first(f, upper);
-	return find_sub(f, r, e) < 0 ? -e->code : 1;
+	return find_sub(f, r, e);
 }
 
 static int layer_tree(struct arena *a, const char *path, int userns, const char *place, int depth,
@@ -212,9 +209,7 @@ static int read_layers(struct arena *a, const char *path, int userns, const char
 		return err_set(e, errno, "open %s", path);
 	f.names = arena_array(a, MAX_LAYERS, sizeof(*f.names));
 	*out = (struct overlay){.sub = ""};
-	int r = mountinfo_id(dir, &f.id, e);
-	if (r == 0)
-		r = mountinfo_each(read_row, &f, e);
+	int r = mountinfo_of(dir, read_row, &f, e);
 	if (r < 0)
 		return r;
 	if (!f.seen || !f.n)
