@@ -223,10 +223,8 @@ static void test_empty(void)
 
 int main(void)
 {
-	if (geteuid() != 0) {
-		printf("skipped: needs root\n");
+	if (!can_run())
 		return 0;
-	}
 	test_copy();
 	test_bounds();
 	test_empty();
