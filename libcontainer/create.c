@@ -30,6 +30,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "container.h"
+#include "create.h"
 #include "delete.h"
 #include "init.h"
 #include "net/netdev.h"
@@ -44,29 +45,6 @@
 #include "run/sync.h"
 #include "status.h"
 #include "store.h"
-
-struct create {
-	const struct container_host *host;
-	const struct container_create_opts *opts;
-	struct arena *arena;
-	struct plan plan;
-	struct brig_state state;
-	int dir;            /* state directory, locked */
-	int console_socket; /* connected */
-	int listen;         /* start socket */
-	int stub;
-	int sync; /* our end */
-	struct cgroup *cgroup;
-	struct fs *fs;
-	pid_t pid;
-	int pidfd;
-	int master; /* foreground terminal */
-	struct foreground foreground;
-	bool in_foreground;
-	bool leaves_something; /* undoing has failed somewhere */
-	struct notify notify;
-	struct hook_output hook_output;
-};
 
 /* --- predicates --------------------------------------------------------------------------- */
 
@@ -350,14 +328,18 @@ static int clone_child(void *ctx, struct err *e)
 	return r;
 }
 
-static void kill_child(void *ctx)
+void create_kill_child(struct create *c)
 {
-	struct create *c = ctx;
 
 	(void)sys_pidfd_send_signal(c->pidfd, SIGKILL);
 	while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	own_close(&c->pidfd);
+}
+
+static void kill_child(void *ctx)
+{
+	create_kill_child(ctx);
 }
 
 /* --- beside the child --------------------------------------------------------------------- */
@@ -528,11 +510,11 @@ static const struct step steps[] = {
 	{"tell created",     waits_for_start,     tell_created,     NULL,             STEP_NAMED},
 };
 
-/* --- verbs -------------------------------------------------------------------------------- */
+/* --- both verbs --------------------------------------------------------------------------- */
 
 /* What the caller left open is looked at and closed before anything else is opened. */
-static int create_init(struct create *c, const struct container_host *h,
-		       const struct container_create_opts *o, struct arena *a, struct err *e)
+int create_init(struct create *c, const struct container_host *h,
+		const struct container_create_opts *o, struct arena *a, struct err *e)
 {
 	*c = (struct create){
 		.host = h,
@@ -557,7 +539,7 @@ static int create_init(struct create *c, const struct container_host *h,
 	return r;
 }
 
-static void create_done(struct create *c)
+void create_done(struct create *c)
 {
 	cgroup_close(c->cgroup);
 	if (c->fs)
@@ -575,7 +557,7 @@ static void create_done(struct create *c)
 }
 
 /* The steps of both verbs up to READY (run) or CREATED (create). */
-static int make_container(struct create *c, bool run, struct err *e)
+int create_make(struct create *c, bool run, struct err *e)
 {
 	struct plan_request req = {.host = c->host, .opts = c->opts, .run = run};
 	int r = store_check_id(c->opts->id, e);
@@ -612,89 +594,7 @@ int container_create(const struct container_host *h, const struct container_crea
 
 	int r = create_init(&c, h, o, &a, e);
 	if (r == 0)
-		r = make_container(&c, false, e);
-	create_done(&c);
-	return r;
-}
-
-/* After READY: until the workload runs, then poststart hooks. */
-static int see_it_start(struct create *c, struct err *e)
-{
-	const struct oci_hooks *h = c->plan.config.hooks;
-	int r = sync_expect_exec(c->sync, c->plan.process.args[0], e);
-
-	if (r < 0 || !h || !h->n_poststart)
-		return r;
-	return hooks_run("poststart", h->poststart, h->n_poststart,
-			 container_hook_state(c->arena, &c->state, "running"), &c->hook_output, e);
-}
-
-static int destroy(struct create *c, struct err *e)
-{
-	kill_child(c);
-	return container_destroy(c->host, c->dir, &c->state, e);
-}
-
-static int wait_for_end(struct create *c, int *code, struct err *e)
-{
-	int status = 0;
-
-	/* Others may work on it while it runs. */
-	store_unlock(c->dir);
-	if (c->notify.sock >= 0)
-		c->foreground.notify = &c->notify;
-	int r = foreground_wait(&c->foreground, c->pid, c->pidfd, c->master, &status, e);
-	foreground_end(&c->foreground);
-	if (r < 0)
-		return r;
-	*code = foreground_exit_code(status);
-	if (c->opts->keep)
-		return 0;
-	struct err gone;
-	/* Somebody may have deleted it meanwhile, and made another one of that name. */
-	if (store_lock(c->dir, c->opts->id, &gone) < 0)
-		return 0;
-	c->state.pid = 0;
-	return container_destroy(c->host, c->dir, &c->state, e);
-}
-
-static int run_container(struct create *c, int *code, struct err *e)
-{
-	struct err ignored;
-	int r = make_container(c, true, e);
-
-	if (r < 0)
-		return r;
-	r = see_it_start(c, e);
-	if (r < 0) {
-		(void)!destroy(c, &ignored);
-		return r;
-	}
-	if (c->in_foreground)
-		return wait_for_end(c, code, e);
-	if (c->notify.sock >= 0) {
-		/* Others may work on it meanwhile. */
-		own_close(&c->dir);
-		notify_wait(&c->notify, c->pid, c->pidfd);
-	}
-	return 0;
-}
-
-int container_run(const struct container_host *h, const struct container_create_opts *o, int *code,
-		  struct err *e)
-{
-	own_arena struct arena a = {0};
-	struct create c;
-	int r = create_init(&c, h, o, &a, e);
-
-	c.in_foreground = !o->detach;
-	*code = 0;
-	/* Orphans of a container without its own pid namespace come to us and are reaped. */
-	if (c.in_foreground && !o->no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
-		return err_set(e, errno, "become a subreaper");
-	if (r == 0)
-		r = run_container(&c, code, e);
-	foreground_end(&c.foreground);
+		r = create_make(&c, false, e);
 	create_done(&c);
 	return r;
 }

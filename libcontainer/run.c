@@ -1,0 +1,94 @@
+/* run: create, start and, in the foreground, wait and delete, in one process. */
+#include <errno.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "container.h"
+#include "create.h"
+#include "delete.h"
+#include "plan.h"
+#include "run/sync.h"
+#include "store.h"
+
+/* After READY: until the workload runs, then poststart hooks. */
+static int see_it_start(struct create *c, struct err *e)
+{
+	const struct oci_hooks *h = c->plan.config.hooks;
+	int r = sync_expect_exec(c->sync, c->plan.process.args[0], e);
+
+	if (r < 0 || !h || !h->n_poststart)
+		return r;
+	return hooks_run("poststart", h->poststart, h->n_poststart,
+			 container_hook_state(c->arena, &c->state, "running"), &c->hook_output, e);
+}
+
+static int destroy(struct create *c, struct err *e)
+{
+	create_kill_child(c);
+	return container_destroy(c->host, c->dir, &c->state, e);
+}
+
+static int wait_for_end(struct create *c, int *code, struct err *e)
+{
+	int status = 0;
+
+	/* Others may work on it while it runs. */
+	store_unlock(c->dir);
+	if (c->notify.sock >= 0)
+		c->foreground.notify = &c->notify;
+	int r = foreground_wait(&c->foreground, c->pid, c->pidfd, c->master, &status, e);
+	foreground_end(&c->foreground);
+	if (r < 0)
+		return r;
+	*code = foreground_exit_code(status);
+	if (c->opts->keep)
+		return 0;
+	struct err gone;
+	/* Somebody may have deleted it meanwhile, and made another one of that name. */
+	if (store_lock(c->dir, c->opts->id, &gone) < 0)
+		return 0;
+	c->state.pid = 0;
+	return container_destroy(c->host, c->dir, &c->state, e);
+}
+
+static int run_container(struct create *c, int *code, struct err *e)
+{
+	struct err ignored;
+	int r = create_make(c, true, e);
+
+	if (r < 0)
+		return r;
+	r = see_it_start(c, e);
+	if (r < 0) {
+		(void)!destroy(c, &ignored);
+		return r;
+	}
+	if (c->in_foreground)
+		return wait_for_end(c, code, e);
+	if (c->notify.sock >= 0) {
+		/* Others may work on it meanwhile. */
+		own_close(&c->dir);
+		notify_wait(&c->notify, c->pid, c->pidfd);
+	}
+	return 0;
+}
+
+int container_run(const struct container_host *h, const struct container_create_opts *o, int *code,
+		  struct err *e)
+{
+	own_arena struct arena a = {0};
+	struct create c;
+	int r = create_init(&c, h, o, &a, e);
+
+	c.in_foreground = !o->detach;
+	*code = 0;
+	/* Orphans of a container without its own pid namespace come to us and are reaped. */
+	if (c.in_foreground && !o->no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		return err_set(e, errno, "become a subreaper");
+	if (r == 0)
+		r = run_container(&c, code, e);
+	foreground_end(&c.foreground);
+	create_done(&c);
+	return r;
+}
