@@ -194,6 +194,7 @@ int container_policy_names(const struct container_host *h, struct arena *a, cons
 			   size_t *n, struct err *e) MUST_CHECK;
 int container_policy_show(const struct container_host *h, const char *name, struct arena *a,
 			  struct container_policy *out, struct err *e) MUST_CHECK;
+/* Refused by the level, a bundle still has rows: out->level is set then, beside the error. */
 int container_policy_explain(const struct container_host *h, const struct container_policy_query *q,
 			     struct arena *a, struct container_policy *out,
 			     struct err *e) MUST_CHECK;

@@ -68,6 +68,9 @@ struct policy {
 	bool direct;     /* direct mode: direct limits, env rules */
 	const char *pod; /* key of the pod whose id range is shared (CRI sandbox id); NULL: none */
 	const char *digest; /* "sha256:" + hex of level_print(level) */
+	/* The smallest limits that wishes named: over those of config.json too, which otherwise
+	 * hold where the level's are a default. */
+	struct level_limits asked;
 	struct policy_decision *decisions;
 	size_t n_decisions, max_decisions;
 };

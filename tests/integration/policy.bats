@@ -177,6 +177,35 @@ field() {
 	err_has 'container does not exist'
 }
 
+@test "explain of a container prints the policy it was made with" {
+	BR+=(--level custom)
+	creates
+	no policy explain "$ID"
+	err_has "container $ID has no policy: its level is .*custom"
+	cp "$TOP/tests/fuzz/corpus/policy/high.json" "$R/$ID/policy.json"
+	ok policy explain "$ID" --format json
+	is "$(field level)" high
+	is "$(jq -r .digest <<<"$out")" "$(jq -r .digest "$R/$ID/policy.json")"
+	sed -i 's/"minimal"/"masked"/' "$R/$ID/policy.json"
+	no policy explain "$ID"
+	err_has 'policy.json: digest: not that of the level'
+	head -c 300 "$TOP/tests/fuzz/corpus/policy/high.json" >"$R/$ID/policy.json"
+	no policy explain "$ID"
+	err_has 'policy.json: '
+	rm "$R/$ID/policy.json"
+	ok delete "$ID"
+}
+
+@test "what a level cuts and refuses of a bundle is listed" {
+	config '.process.capabilities.bounding = ["CAP_SYS_ADMIN", "CAP_KILL"]'
+	ok policy explain --level standard -b "$B" --format json
+	is "$(jq '[.fields[] | select(.outcome == "cut")] | length > 0' <<<"$out")" true
+	config '.linux.namespaces |= map(select(.type != "pid"))'
+	no policy explain --level standard -b "$B" --format json
+	is "$(jq '[.fields[] | select(.outcome == "refused")] | length' <<<"$out")" 1
+	err_has 'pid'
+}
+
 @test "check tells the kinds of files apart and says what is wrong with each" {
 	level good ', "extends": "high"'
 	level bad ', "extends": "high", "proc": "masked"'
