@@ -196,6 +196,19 @@ field() {
 	ok delete "$ID"
 }
 
+@test "a container at standard keeps its policy, and explain lists what was cut" {
+	BR+=(--level standard)
+	config '.annotations = {"dev.brig.pids.limit": "20"} | .linux.resources.pids.limit = 2048
+		| .process.capabilities.bounding = ["CAP_AUDIT_WRITE", "CAP_KILL"]'
+	creates
+	ok policy explain "$ID" --format json
+	is "$(field engine.pids)" 20
+	is "$(field linux.resources.pids.limit)" 20
+	is "$(jq '[.fields[] | select(.outcome == "cut" and .field == "process.capabilities")] | length' <<<"$out")" 1
+	is "$(jq '.linux.resources.pids.limit' "$R/$ID/config.json")" 20
+	ok delete --force "$ID"
+}
+
 @test "what a level cuts and refuses of a bundle is listed" {
 	config '.process.capabilities.bounding = ["CAP_SYS_ADMIN", "CAP_KILL"]'
 	ok policy explain --level standard -b "$B" --format json
