@@ -50,8 +50,11 @@ static int map_for_owner(struct arena *a, struct fs *fs, const struct fs_mount *
 {
 	static const struct fs_attrs readonly = {.set = MOUNT_ATTR_RDONLY};
 	struct stat st;
-	int r = tree_set(tree, NULL, 0, fs->owner->userns, m->opt.recursive_bind, e);
 
+	/* The host's own programs (--rootfs /): what only the host's root may read stays closed. */
+	if (m->opt.unmapped && wants_readonly(m))
+		return tree_set(tree, &readonly, 0, -1, true, e);
+	int r = tree_set(tree, NULL, 0, fs->owner->userns, m->opt.recursive_bind, e);
 	if (r != -EINVAL && r != -EPERM)
 		return r;
 	if (fstat(tree, &st) < 0)
@@ -104,8 +107,7 @@ int fs_open_bind(struct arena *a, const struct fs_plan *p, struct fs *fs, const 
 		r = tree_set(tree, &o->recursive, 0, o->recursive_idmap ? idmap : -1, true, e);
 	if (r == 0)
 		r = restrict_tree(p, m, tree, e);
-	bool unmapped = o->unmapped && wants_readonly(m);
-	if (r == 0 && !m->idmap && !unmapped && fs_owner_maps(fs->owner))
+	if (r == 0 && !m->idmap && fs_owner_maps(fs->owner))
 		r = map_for_owner(a, fs, m, tree, e);
 	if (r == 0)
 		r = tree_propagate(tree, o, e);

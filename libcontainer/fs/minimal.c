@@ -165,8 +165,9 @@ int fs_minimal_plan(struct arena *a, const struct fs_request *req, struct fs_pla
 	plan_views(a, p);
 	int r = plan_mounts(a, p, e);
 
-	if (r < 0 || (r = fs_machine_texts(a, req->machine, &p->texts, e)) < 0)
+	if (r < 0)
 		return r;
+	p->machine = req->machine;
 	p->masked = drop_covered(a, p->masked, &p->n_masked);
 	p->readonly_paths = drop_covered(a, p->readonly_paths, &p->n_readonly_paths);
 	return 0;
@@ -174,7 +175,7 @@ int fs_minimal_plan(struct arena *a, const struct fs_request *req, struct fs_pla
 
 bool fs_minimal_wants(const struct fs_plan *p, const struct fs_mount *m)
 {
-	return p->texts && m->kind == FS_MOUNT_NEW &&
+	return p->machine && m->kind == FS_MOUNT_NEW &&
 	       (str_eq(m->type, "proc") || str_eq(m->type, "sysfs"));
 }
 
@@ -197,14 +198,14 @@ static int make_file(int top, const struct fs_text *t, struct err *e)
 	return 0;
 }
 
-static int fill(const struct fs_plan *p, int top, struct err *e)
+static int fill(const struct fs *fs, int top, struct err *e)
 {
 	static const struct fs_text empty = {empty_file, "", 0};
 	int r = make_dir(top, empty_dir, e);
 
 	if (r == 0)
 		r = make_file(top, &empty, e);
-	for (const struct fs_text *t = p->texts; t->path && r == 0; t++)
+	for (const struct fs_text *t = fs->texts; t->path && r == 0; t++)
 		r = t->text ? make_file(top, t, e) : make_dir(top, t->path, e);
 	return r;
 }
@@ -223,7 +224,7 @@ static int make_tmpfs(const struct fs_plan *p, struct fs *fs, int at, struct err
 
 	if (top < 0)
 		return top;
-	int r = fill(p, top, e);
+	int r = fill(fs, top, e);
 	if (r == 0)
 		r = tree_set(top, &readonly, p->default_propagation, -1, false, e);
 	if (r == 0)
@@ -235,17 +236,16 @@ static int make_tmpfs(const struct fs_plan *p, struct fs *fs, int at, struct err
 }
 
 /* The path in the tmpfs of what goes on an entry of /proc. */
-static const char *cover_for(const struct fs_plan *p, const char *name, bool dir)
+static const char *cover_for(const struct fs *fs, const char *name, bool dir)
 {
-	for (const struct fs_text *t = p->texts; t->path; t++)
+	for (const struct fs_text *t = fs->texts; t->path; t++)
 		if (!t->text == dir && str_starts(t->path, "proc/") &&
 		    str_eq(t->path + strlen("proc/"), name))
 			return t->path;
 	return dir ? empty_dir : empty_file;
 }
 
-static int cover(const struct fs_plan *p, const struct fs *fs, int proc, const struct dirent *de,
-		 struct err *e)
+static int cover(const struct fs *fs, int proc, const struct dirent *de, struct err *e)
 {
 	bool dir = de->d_type == DT_DIR;
 	struct stat st;
@@ -255,7 +255,7 @@ static int cover(const struct fs_plan *p, const struct fs *fs, int proc, const s
 			return errno == ENOENT ? 0 : err_set(e, errno, "stat %s", de->d_name);
 		dir = S_ISDIR(st.st_mode);
 	}
-	own_fd int tree = tree_clone(fs->made, cover_for(p, de->d_name, dir), false, e);
+	own_fd int tree = tree_clone(fs->made, cover_for(fs, de->d_name, dir), false, e);
 	if (tree < 0)
 		return tree;
 	/* Without MOVE_MOUNT_T_SYMLINKS a link is covered itself, not where it leads. */
@@ -264,7 +264,7 @@ static int cover(const struct fs_plan *p, const struct fs *fs, int proc, const s
 	return errno == ENOENT ? 0 : err_set(e, errno, "cover %s", de->d_name);
 }
 
-static int cover_all(const struct fs_plan *p, const struct fs *fs, int proc, struct err *e)
+static int cover_all(const struct fs *fs, int proc, struct err *e)
 {
 	own_dir DIR *d = NULL;
 	own_fd int fd = openat(proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -276,13 +276,13 @@ static int cover_all(const struct fs_plan *p, const struct fs *fs, int proc, str
 	(void)take_fd(&fd); /* the stream's now */
 	while (r == 0 && (errno = 0, de = readdir(d)))
 		if (de->d_name[0] != '.' && !is_pid(de->d_name) && !is_link(de->d_name))
-			r = cover(p, fs, proc, de, e);
+			r = cover(fs, proc, de, e);
 	if (r == 0 && errno)
 		r = err_set(e, errno, "read /proc");
 	return r;
 }
 
-static int build_proc(const struct fs_plan *p, const struct fs *fs, int at, struct err *e)
+static int build_proc(const struct fs *fs, int at, struct err *e)
 {
 	static const struct fs_data data[] = {
 		{"hidepid", "invisible"}, /* of this mount, not of the pid namespace, since 5.8 */
@@ -298,7 +298,7 @@ static int build_proc(const struct fs_plan *p, const struct fs *fs, int at, stru
 		return proc;
 	int r = tree_attach(proc, at, e);
 	if (r == 0)
-		r = cover_all(p, fs, proc, e);
+		r = cover_all(fs, proc, e);
 	return r < 0 ? r : take_fd(&proc);
 }
 
@@ -320,7 +320,7 @@ int fs_minimal_build(const struct fs_plan *p, struct fs *fs, const struct fs_mou
 
 	if (r == 0) {
 		at = first ? fs->made : at;
-		r = str_eq(m->type, "proc") ? build_proc(p, fs, at, e) : build_sys(fs, at, e);
+		r = str_eq(m->type, "proc") ? build_proc(fs, at, e) : build_sys(fs, at, e);
 	}
 	return r < 0 ? err_wrap(e, "minimal %s", m->dest) : r;
 }

@@ -10,6 +10,7 @@
 #include "base/sys.h"
 #include "fs/dev.h"
 #include "fs/image.h"
+#include "fs/machine.h"
 #include "fs/mask.h"
 #include "fs/mount.h"
 #include "fs/mountinfo.h"
@@ -77,6 +78,8 @@ int fs_open(struct arena *a, const struct fs_plan *p, const struct fs_owner *own
 	for (size_t i = 0; i < p->n_mounts; i++)
 		fs->trees[i] = -1;
 	int r = fs_owner_mounts(a, p, owner, &fs->mounts, e);
+	if (r == 0 && p->machine)
+		r = fs_machine_texts(a, p->machine, &fs->texts, e);
 	if (r == 0)
 		r = open_root(p, fs, e);
 	if (r == 0)

@@ -53,7 +53,8 @@ static struct slot_name slot_name(uint32_t slot)
 	return n;
 }
 
-/* 1: there is one; 0: none.  What cannot be understood is nobody's to give out: -EUCLEAN. */
+/* 1: there is one; 0: none, *f is empty.  What cannot be understood is nobody's to give out:
+ * -EUCLEAN. */
 static int read_slot(struct pool *p, uint32_t slot, struct idpool_file *f, struct err *e)
 {
 	struct slot_name name = slot_name(slot);
@@ -61,6 +62,7 @@ static int read_slot(struct pool *p, uint32_t slot, struct idpool_file *f, struc
 	char *text;
 	size_t len;
 
+	*f = (struct idpool_file){.key = "", .free = true};
 	if (fd < 0)
 		return errno == ENOENT ? 0 : err_set(e, errno, "open slot %u", slot);
 	int r = file_read_fd(&p->arena, fd, name.text, IDPOOL_FILE_MAX, &text, &len, e);
@@ -120,10 +122,8 @@ static int look(struct pool *p, uint32_t slot, struct idpool_file *f, bool *deat
 		return SLOT_USED;
 	if (r < 0)
 		return r;
-	if (r == 0) {
-		*f = (struct idpool_file){.key = "", .free = true};
+	if (r == 0)
 		return SLOT_FREE;
-	}
 	bool was_free = f->free;
 	enum slot_state s = settle(p, f);
 	*deaths = f->free && !was_free;

@@ -76,6 +76,8 @@ struct policy {
 struct policy_doc; /* specs/policy_doc.h */
 int policy_wishes_document(struct arena *a, const struct policy_doc *d, struct policy_wishes *out,
 			   struct err *e) MUST_CHECK;
+int policy_doc_load(struct arena *a, const char *path, struct policy_doc *out,
+		    struct err *e) MUST_CHECK;
 
 struct policy_request {
 	const char *flag_level;               /* --level; NULL */

@@ -10,7 +10,7 @@
 #include "specs/json_print.h"
 #include "specs/table.h"
 
-enum { FORMAT = 1, MAX_BYTES = 4 << 20 };
+enum { FORMAT = 1 };
 
 static const char *const sources[] = {
 	[BY_LEVEL] = "level",   [BY_ADMIN] = "admin",       [BY_ANNOTATION] = "annotation",
@@ -241,7 +241,7 @@ int policy_parse(struct arena *a, const char *json, size_t len, struct policy *o
 	struct saved_type t;
 
 	*out = (struct policy){0};
-	int r = json_read(a, saved_type(&t), json, len, MAX_BYTES, &s, e);
+	int r = json_read(a, saved_type(&t), json, len, POLICY_MAX_BYTES, &s, e);
 	if (r == 0 && s.v != FORMAT)
 		r = err_msg(e, EINVAL, "v: format %d is not known", s.v);
 	if (r == 0)

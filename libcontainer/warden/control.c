@@ -1,5 +1,6 @@
 /* What other commands, and the maker of a detached warden, tell it. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -76,11 +77,14 @@ static int get(int sock, struct warden_msg *m, int *fd, int flags)
 		.msg_controllen = sizeof(control),
 	};
 	ssize_t n;
+	int resets = 0;
 
 	memset(m, 0, sizeof(*m));
+	/* ECONNRESET, once: the peer has gone without reading our answer; what it said before it
+	 * went is still to be read (unix_release_sock, net/unix/af_unix.c). */
 	do
 		n = recvmsg(sock, &h, MSG_CMSG_CLOEXEC | flags);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && (errno == EINTR || (errno == ECONNRESET && resets++ == 0)));
 	if (n < 0)
 		return errno == EAGAIN ? -EAGAIN : 0;
 	*fd = take_first(&h);
@@ -112,22 +116,34 @@ static void cut_off(struct warden *w, unsigned int slot)
 		w->link = -1;
 		w->over = w->over || w->pidfd < 0;
 	}
+	if ((int)slot == w->own)
+		w->own = -1;
 	warden_unwatch(w, &w->conns[slot]);
+}
+
+static unsigned int find_slot(struct warden *w)
+{
+	unsigned int slot = w->next_conn;
+
+	for (unsigned int i = 0; i < CONNS_MAX; i++)
+		if (w->conns[i] < 0)
+			return i;
+	while ((int)slot == w->link || (int)slot == w->own)
+		slot = (slot + 1) % CONNS_MAX;
+	w->next_conn = (slot + 1) % CONNS_MAX;
+	cut_off(w, slot);
+	return slot;
 }
 
 int control_add(struct warden *w, int fd, struct err *e)
 {
-	unsigned int slot = w->next_conn;
-
-	if ((int)slot == w->link)
-		slot = (slot + 1) % CONNS_MAX;
-	cut_off(w, slot);
+	unsigned int slot = find_slot(w);
 	int r = warden_watch(w, fd, SOURCE_CONN, slot, e);
+
 	if (r < 0)
 		return r;
 	w->conns[slot] = fd;
-	w->next_conn = (slot + 1) % CONNS_MAX;
-	return 0;
+	return (int)slot;
 }
 
 void control_accept(struct warden *w)
@@ -135,14 +151,21 @@ void control_accept(struct warden *w)
 	struct ucred peer = {.uid = (uid_t)-1};
 	socklen_t len = sizeof(peer);
 	struct err ignored;
+	int slot;
 	own_fd int fd = accept4(w->control, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	/* Nobody else gets at it: its directory and its mode say so.  This does again. */
 	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ||
-	    (peer.uid != 0 && peer.uid != geteuid()))
+	    (peer.uid != 0 && peer.uid != geteuid()) || notify_places(w) <= CONNS_MAX)
 		return;
-	if (control_add(w, fd, &ignored) == 0)
-		(void)take_fd(&fd);
+	slot = control_add(w, fd, &ignored);
+	if (slot < 0)
+		return;
+	(void)take_fd(&fd);
+	/* It may wait for its start for days. */
+	if (!w->had_own)
+		w->own = slot;
+	w->had_own = true;
 }
 
 static int take_listener(struct warden *w, int *fd, struct err *e)
@@ -154,13 +177,28 @@ static int take_listener(struct warden *w, int *fd, struct err *e)
 	return r;
 }
 
-static int obey(struct warden *w, bool from_maker, uint32_t type, int *fd, struct err *e)
+static int take_poke(struct warden *w, int *fd, const char *text, struct err *e)
 {
-	switch (type) {
+	if (w->n_pokes == POKES_MAX)
+		return err_msg(e, E2BIG, "warden: more than %d ways to end the sandbox", POKES_MAX);
+	struct poke *p = &w->pokes[w->n_pokes++];
+	p->fd = take_fd(fd);
+	snprintf(p->text, sizeof(p->text), "%.*s", (int)sizeof(p->text) - 1, text);
+	return 0;
+}
+
+static int obey(struct warden *w, bool from_maker, const struct warden_msg *m, int *fd,
+		struct err *e)
+{
+	switch (m->type) {
 	case ASK_ADOPT:
 		if (!from_maker || *fd < 0)
 			break;
 		return warden_adopt(w, *fd, e);
+	case ASK_POKE:
+		if (!from_maker || *fd < 0)
+			break;
+		return take_poke(w, fd, m->text, e);
 	case ASK_STARTED:
 		return warden_started(w, -1, e);
 	case ASK_LISTENER:
@@ -170,7 +208,7 @@ static int obey(struct warden *w, bool from_maker, uint32_t type, int *fd, struc
 	default:
 		break;
 	}
-	return err_msg(e, EPROTO, "warden: message %u is not understood", type);
+	return err_msg(e, EPROTO, "warden: message %u is not understood", m->type);
 }
 
 void control_work(struct warden *w, unsigned int slot)
@@ -185,8 +223,11 @@ void control_work(struct warden *w, unsigned int slot)
 	if (r == -EAGAIN)
 		return;
 	if (r == 1) {
-		r = obey(w, (int)slot == w->link, m.type, &fd, &why);
-		r = control_reply(w->conns[slot], r < 0 ? &why : NULL, -1) < 0 ? 0 : 1;
+		r = obey(w, (int)slot == w->link, &m, &fd, &why);
+		/* Who has gone may have said more: it is cut off at the end of file. */
+		if (m.code != NO_ANSWER)
+			(void)!control_reply(w->conns[slot], r < 0 ? &why : NULL, -1);
+		return;
 	}
 	if (r == 0)
 		cut_off(w, slot);
@@ -239,9 +280,12 @@ int control_await(int sock, int *got, struct err *e)
 	return 0;
 }
 
-int control_ask(int sock, enum warden_ask type, int fd, struct err *e)
+int control_ask(int sock, enum warden_ask type, int fd, const char *text, struct err *e)
 {
 	struct warden_msg m = {.type = type};
+
+	if (text)
+		snprintf(m.text, sizeof(m.text), "%s", text);
 	int r = put(sock, &m, fd, 0, e);
 
 	if (r == -EPIPE || r == -ECONNRESET)
@@ -262,7 +306,7 @@ static int tell(int dir, enum warden_ask type, int passed, struct err *e)
 		return err_set(e, errno, "warden: socket");
 	if (connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0)
 		return err_set(e, errno, "warden lost: connect");
-	return control_ask(fd, type, passed, e);
+	return control_ask(fd, type, passed, NULL, e);
 }
 
 int warden_connect(int dir, struct err *e)
@@ -279,14 +323,14 @@ int warden_connect(int dir, struct err *e)
 
 int warden_send_started(int fd, struct err *e)
 {
-	const struct warden_msg m = {.type = ASK_STARTED};
+	const struct warden_msg m = {.type = ASK_STARTED, .code = NO_ANSWER};
 
 	return put(fd, &m, -1, 0, e);
 }
 
 int warden_send_listener(int fd, int listener, struct err *e)
 {
-	const struct warden_msg m = {.type = ASK_LISTENER};
+	const struct warden_msg m = {.type = ASK_LISTENER, .code = NO_ANSWER};
 
 	return put(fd, &m, listener, 0, e);
 }
@@ -299,4 +343,15 @@ int warden_tell_started(int dir, struct err *e)
 int warden_tell_listener(int dir, int listener, struct err *e)
 {
 	return tell(dir, ASK_LISTENER, listener, e);
+}
+
+void warden_await_end(int dir, int ms)
+{
+	struct err ignored;
+	own_fd int fd = warden_connect(dir, &ignored);
+	struct pollfd p = {.fd = fd};
+
+	/* Refused, or cut off: it has closed what it had. */
+	if (fd >= 0)
+		(void)poll(&p, 1, ms);
 }

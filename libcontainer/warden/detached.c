@@ -34,8 +34,8 @@ static void end_sandbox(void *ctx)
 
 	if (d->w->pidfd >= 0)
 		(void)sys_pidfd_send_signal(d->w->pidfd, SIGKILL);
-	for (size_t i = 0; i < d->how->n_pokes; i++) {
-		const struct warden_poke *p = &d->how->pokes[i];
+	for (size_t i = 0; i < d->w->n_pokes; i++) {
+		const struct poke *p = &d->w->pokes[i];
 
 		/* The directory may be gone. */
 		(void)!write(p->fd, p->text, strlen(p->text));
@@ -65,7 +65,7 @@ static void close_all_but(int *keep, size_t n)
 
 static int leave_caller(const struct detached *d, struct err *e)
 {
-	int keep[WARDEN_POKES_MAX + 3] = {d->link, d->control, d->how->dir};
+	int keep[] = {d->link, d->control, d->how->dir};
 	sigset_t none;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -76,9 +76,7 @@ static int leave_caller(const struct detached *d, struct err *e)
 	for (int fd = 0; fd <= 2; fd++)
 		if (dup2(null, fd) < 0)
 			return err_set(e, errno, "warden: standard streams");
-	for (size_t i = 0; i < d->how->n_pokes; i++)
-		keep[3 + i] = d->how->pokes[i].fd;
-	close_all_but(keep, 3 + d->how->n_pokes);
+	close_all_but(keep, LEN(keep));
 	/* Fails for who leads a group already, which a child just born does not. */
 	(void)setsid();
 	(void)umask(077);
@@ -111,8 +109,8 @@ static int settle(struct detached *d, struct arena *a, struct err *e)
 	/* It holds the lock on the state, which is its maker's. */
 	(void)close(d->how->dir);
 	r = control_add(d->w, d->link, e);
-	d->w->link = 0; /* the first slot */
-	return r;
+	d->w->link = r;
+	return r < 0 ? r : 0;
 }
 
 static void watch(struct warden *w)
@@ -177,8 +175,6 @@ int warden_detach(const struct warden_detach *how, struct warden_detached *out, 
 	int fds[2];
 
 	*out = WARDEN_DETACHED_NONE;
-	if (how->n_pokes > WARDEN_POKES_MAX)
-		return err_msg(e, E2BIG, "warden: %zu ways to kill", how->n_pokes);
 	own_fd int control = warden_control_make(how->dir, e);
 	if (control < 0)
 		return control;
@@ -199,19 +195,24 @@ int warden_detach(const struct warden_detach *how, struct warden_detached *out, 
 	return r;
 }
 
+int warden_detached_poke(const struct warden_detached *w, int fd, const char *text, struct err *e)
+{
+	return control_ask(w->link, ASK_POKE, fd, text, e);
+}
+
 int warden_detached_adopt(const struct warden_detached *w, int pidfd, struct err *e)
 {
-	return control_ask(w->link, ASK_ADOPT, pidfd, e);
+	return control_ask(w->link, ASK_ADOPT, pidfd, NULL, e);
 }
 
 int warden_detached_started(const struct warden_detached *w, struct err *e)
 {
-	return control_ask(w->link, ASK_STARTED, -1, e);
+	return control_ask(w->link, ASK_STARTED, -1, NULL, e);
 }
 
 int warden_detached_listener(const struct warden_detached *w, int fd, struct err *e)
 {
-	return control_ask(w->link, ASK_LISTENER, fd, e);
+	return control_ask(w->link, ASK_LISTENER, fd, NULL, e);
 }
 
 void warden_detached_leave(struct warden_detached *w)

@@ -25,20 +25,9 @@
  * it; not before the sandbox's init has been reaped (pid_namespaces(7)).
  */
 
-/* Written to a file that is open when the sandbox is to end: "1" to cgroup.kill, "THAWED" to a
- * v1 freezer.state. */
-struct warden_poke {
-	int fd;
-	const char *text;
-};
-
-enum { WARDEN_POKES_MAX = 8 };
-
 struct warden_detach {
 	struct warden_plan plan;
-	int dir;                         /* state directory */
-	const struct warden_poke *pokes; /* beside SIGKILL to init; at most WARDEN_POKES_MAX */
-	size_t n_pokes;
+	int dir; /* state directory */
 	const char *(*syscall_name)(long nr);
 	/* false: no pid namespace around the sandbox's (a joined one, a runtime that may make
 	 * none): then a warden that is killed leaves the sandbox running, unwatched */
@@ -57,6 +46,12 @@ struct warden_detached {
 /* Makes the control socket and the process, and waits until it is confined. */
 int warden_detach(const struct warden_detach *d, struct warden_detached *out,
 		  struct err *e) MUST_CHECK;
+/*
+ * When the sandbox is to end, beside SIGKILL to its init, text is written to fd: "1" to
+ * cgroup.kill, "THAWED" to a v1 freezer.state.  The descriptor stays the caller's.
+ */
+int warden_detached_poke(const struct warden_detached *w, int fd, const char *text,
+			 struct err *e) MUST_CHECK;
 int warden_detached_adopt(const struct warden_detached *w, int pidfd, struct err *e) MUST_CHECK;
 /* run --detach: a created sandbox's start tells it by warden_tell_started. */
 int warden_detached_started(const struct warden_detached *w, struct err *e) MUST_CHECK;

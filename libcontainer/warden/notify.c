@@ -64,6 +64,15 @@ int notify_add(struct warden *w, int fd, struct err *e)
 	return r;
 }
 
+size_t notify_places(const struct warden *w)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < LISTENERS_MAX; i++)
+		n += w->listeners[i] < 0;
+	return n;
+}
+
 /* NULL: this machine's own. */
 static const char *arch_name(const struct seccomp_data *d)
 {

@@ -73,7 +73,7 @@ int warden_open(struct arena *a, const struct warden_plan *p, const struct warde
 
 	w->plan = *p;
 	w->host = *h;
-	w->epoll = w->timer = w->dir = w->pidfd = w->control = w->link = -1;
+	w->epoll = w->timer = w->dir = w->pidfd = w->control = w->link = w->own = -1;
 	for (size_t i = 0; i < CONNS_MAX; i++)
 		w->conns[i] = -1;
 	for (size_t i = 0; i < LISTENERS_MAX; i++)

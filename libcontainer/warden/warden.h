@@ -69,11 +69,17 @@ const struct warden_end *warden_ended(const struct warden *w);
 /*
  * The sandbox's side: connects to the control socket in the state directory dir, before the
  * descriptor is out of reach; then says that the workload starts, and hands over the listener
- * of its filter (nothing is answered: the messages wait in the socket).
+ * of its filter (nothing is answered: the messages wait in the socket).  Of a warden's
+ * connections the first is the sandbox's own: it is never cut off, however long it waits.
  */
 int warden_connect(int dir, struct err *e) MUST_CHECK;
 int warden_send_started(int fd, struct err *e) MUST_CHECK;
 int warden_send_listener(int fd, int listener, struct err *e) MUST_CHECK;
+/*
+ * For delete, when the sandbox has ended: until its warden has written what it had to and closed
+ * the state directory, or ms have passed.  Its process may be there a while longer.
+ */
+void warden_await_end(int dir, int ms);
 
 /* The file "ended"; absent: reason NULL. */
 #define WARDEN_ENDED "ended"

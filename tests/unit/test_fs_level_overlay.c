@@ -234,6 +234,56 @@ static void test_engine_overlay(void)
 	CHECK(scenario_passes(&s));
 }
 
+static void overlay_with_mount(const char *bundle)
+{
+	engine_overlay(bundle);
+	make_dir(bundle, "rootfs/vol", 0755);
+	if (mount("tmpfs", "/mnt/bundle/rootfs/vol", "tmpfs", 0, "mode=755") < 0)
+		perror("rootfs/vol");
+	make_file(bundle, "rootfs/vol/file", "volume", 0644);
+	remember_image();
+}
+
+static void overlay_mount_inside(void)
+{
+	const long want = ST_RDONLY | ST_NOSUID | ST_NODEV;
+
+	engine_missing_inside();
+	CHECK_STR(text_of("/vol/file"), "volume");
+	CHECK(owned("/vol/file", 0, 0) && (mount_flags("/vol") & want) == want);
+}
+
+static void overlay_with_ramfs(const char *bundle)
+{
+	engine_overlay(bundle);
+	make_dir(bundle, "rootfs/vol", 0755);
+	if (mount("ramfs", "/mnt/bundle/rootfs/vol", "ramfs", 0, NULL) < 0)
+		perror("rootfs/vol");
+}
+
+static void test_mount_below_overlay(void)
+{
+	const struct oci_mount mounts[] = {
+		LEVEL_MOUNTS,
+		MOUNT("/workspace", "tmpfs", "tmpfs"),
+		MOUNT("/etc/missing/deep", "tmpfs", "tmpfs"),
+	};
+	struct scenario s = {
+		.config = {.mounts = mounts, .n_mounts = LEN(mounts)},
+		.late = true,
+		.untouched = true,
+		.prepare = overlay_with_mount,
+		.inside = overlay_mount_inside,
+		.after = image_unchanged,
+	};
+
+	CHECK(scenario_passes(&s));
+	s.prepare = overlay_with_ramfs;
+	s.want_error =
+		"/mnt/bundle/rootfs/vol, mounted below the image: set mount attributes and id";
+	CHECK(scenario_passes(&s));
+}
+
 /* A bundle that lies on an overlay itself: a directory of it is the image. */
 static void bundle_on_overlay(const char *bundle)
 {
@@ -409,14 +459,18 @@ int main(void)
 		printf("skipped: needs root\n");
 		return 0;
 	}
+	/* needs no id-mapped mount */
+	test_shifted_overlay();
+	if (!can_run())
+		return check_done();
 	test_missing();
 	test_covered();
 	test_below();
 	test_engine_overlay();
+	test_mount_below_overlay();
 	test_sub_of_overlay();
 	test_overlay_on_overlay();
 	test_relative();
 	test_metacopy();
-	test_shifted_overlay();
 	return check_done();
 }

@@ -162,6 +162,29 @@ static void test_syscall(bool by_socket)
 	CHECK(end.count == 1 && end.tainted);
 }
 
+/* Beside its init: files are written to. */
+static void test_poke(void)
+{
+	own_arena struct arena a = {0};
+	struct boxed b;
+	struct err e = {0};
+	char text[16] = "";
+	int pipes[2];
+
+	make(&b, &(struct warden_plan){.wall_ms = 50}, sleeper);
+	CHECK(pipe2(pipes, O_CLOEXEC) == 0);
+	for (int i = 0; i < POKES_MAX; i++)
+		CHECK(warden_detached_poke(&b.warden, pipes[1], i ? "x" : "THAWED", &e) == 0);
+	CHECK(warden_detached_poke(&b.warden, pipes[1], "x", &e) == -E2BIG);
+	(void)close(pipes[1]);
+	CHECK(warden_detached_started(&b.warden, &e) == 0);
+	(void)box_end(&b.box, 1000);
+	CHECK(drop(&b, &a, 0).wall_ms == 50);
+	CHECK(read(pipes[0], text, sizeof(text)) == 13);
+	CHECK(strncmp(text, "THAWEDxxxxxxx", 13) == 0);
+	(void)close(pipes[0]);
+}
+
 /* A family inside: all of it goes, and the listener's end answers ENOSYS to nobody. */
 static void family(int sync)
 {
@@ -234,11 +257,11 @@ static int count_fds(pid_t pid)
 
 /* null x 3, epoll, timer, directory, pidfd, control, link: once it has closed what came with a
  * message that it has answered already. */
-static int settled_fds(pid_t pid)
+static int settled_fds(pid_t pid, int want)
 {
 	int n = 0;
 
-	for (int i = 0; i < 100 && (n = count_fds(pid)) != 9; i++)
+	for (int i = 0; i < 100 && (n = count_fds(pid)) != want; i++)
 		(void)usleep(10000);
 	return n;
 }
@@ -262,7 +285,7 @@ static void test_confined(void)
 	CHECK(status_field(w, "\nNoNewPrivs:\t", 10) == 1);
 	CHECK(status_field(w, "\nCapPrm:\t", 16) == 0x20); /* CAP_KILL */
 	CHECK(status_field(w, "\nCapEff:\t", 16) == 0x20);
-	CHECK(settled_fds(w) == 9);
+	CHECK(settled_fds(w, 9) == 9);
 	printf("# a warden's memory: %ld KiB, %ld of them its own\n",
 	       status_field(w, "\nVmRSS:\t", 10), status_field(w, "\nRssAnon:\t", 10));
 	(void)close(pipes[1]);
@@ -417,8 +440,9 @@ static void test_garbage(void)
 	unsigned int seed = 4711;
 
 	make(&b, &(struct warden_plan){.notify = true, .wall_ms = 60000}, sleeper);
+	own_fd int own = warden_connect(b.dir.fd, &e);
 	CHECK(fstatat(b.dir.fd, WARDEN_SOCKET, &st, 0) == 0 && (st.st_mode & 07777) == 0600);
-	int before = settled_fds(b.warden.pid);
+	int before = settled_fds(b.warden.pid, 10);
 	for (size_t i = 0; i < LEN(many); i++)
 		many[i] = b.dir.fd;
 	for (int i = 0; i < 400; i++) {
@@ -436,20 +460,79 @@ static void test_garbage(void)
 			send_fds(fd, junk, len ? len : 1, many, 1 + (size_t)i % 32);
 		(void)close(fd);
 	}
-	/* Who connects and says nothing is cut off by others. */
+	/* Who connects and says nothing is cut off by others, but for the first. */
 	for (size_t i = 0; i < LEN(idle); i++)
 		idle[i] = dial(&b.dir);
 	CHECK(warden_tell_listener(b.dir.fd, b.dir.fd, &e) == -EINVAL);
 	CHECK(warden_tell_started(b.dir.fd, &e) == 0);
-	CHECK(count_fds(b.warden.pid) <= before + 9);
+	CHECK(count_fds(b.warden.pid) <= before + CONNS_MAX);
 	for (size_t i = 0; i < LEN(idle); i++)
 		(void)close(idle[i]);
 	CHECK(warden_detached_started(&b.warden, &e) == 0); /* the maker's end still works */
 	CHECK(!readable(b.box.pidfd, 50));
-	CHECK(settled_fds(b.warden.pid) == before);
+	CHECK(settled_fds(b.warden.pid, before) == before);
+	CHECK(warden_send_started(own, &e) == 0);
 	box_kill(&b.box);
 	(void)box_end(&b.box, 1000);
 	CHECK_STR(drop(&b, &a, 0).reason, "exited");
+}
+
+/* The sandbox's own side as it is without anybody to wait for answers. */
+static void own_attacker(int sync)
+{
+	struct err e;
+	int fd, own = -1;
+
+	if (sync_expect_fd(sync, SYNC_LISTENER, &own, &e) < 0 || warden_send_started(own, &e) < 0)
+		_exit(94);
+	(void)usleep(20000);
+	fd = install_notify();
+	if (fd < 0 || warden_send_listener(own, fd, &e) < 0)
+		_exit(95);
+	(void)close_range(3, ~0U, 0); /* as execve does */
+	box_attempt();
+	_exit(92);
+}
+
+static void test_own_side(bool slow)
+{
+	own_arena struct arena a = {0};
+	struct boxed b;
+	struct err e = {0};
+
+	make(&b, &(struct warden_plan){.notify = true, .wall_ms = 60000}, own_attacker);
+	own_fd int own = warden_connect(b.dir.fd, &e);
+	/* Stopped, it finds all of it at once later, from somebody who has gone. */
+	if (slow)
+		CHECK(kill(b.warden.pid, SIGSTOP) == 0);
+	CHECK(sync_send_fd(b.box.sync, SYNC_LISTENER, own, &e) == 0);
+	own_close(&own);
+	(void)usleep(100000);
+	CHECK(kill(b.warden.pid, SIGCONT) == 0);
+	CHECK(WTERMSIG(box_end(&b.box, 1000)) == SIGKILL);
+	CHECK_STR(drop(&b, &a, 0).syscall, "swapoff");
+}
+
+/* delete: who has nothing left to write does not hold it up, a zombie of the sandbox neither. */
+static void test_await_end(void)
+{
+	own_arena struct arena a = {0};
+	struct boxed b;
+	uint64_t from = now_ms();
+
+	make(&b, &(struct warden_plan){.wall_ms = 60000}, sleeper);
+	warden_await_end(b.dir.fd, 100);
+	CHECK(now_ms() - from >= 100);
+	from = now_ms();
+	box_kill(&b.box);
+	warden_await_end(b.dir.fd, 2000);
+	CHECK(now_ms() - from < 1000);
+	/* Its init is not reaped yet: neither is the warden. */
+	CHECK(!readable(b.warden.pidfd, 0));
+	CHECK(faccessat(b.dir.fd, WARDEN_ENDED, F_OK, 0) == 0);
+	warden_await_end(b.dir.fd, 2000);
+	(void)box_end(&b.box, 0);
+	(void)drop(&b, &a, 0);
 }
 
 static void test_stranger(void)
@@ -491,6 +574,10 @@ int main(void)
 	test_confined();
 	test_filter();
 	test_garbage();
+	test_own_side(false);
+	test_own_side(true);
+	test_poke();
+	test_await_end();
 	test_stranger();
 	test_undo();
 	test_orphan();
