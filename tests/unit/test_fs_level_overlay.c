@@ -259,6 +259,7 @@ static void overlay_with_ramfs(const char *bundle)
 	make_dir(bundle, "rootfs/vol", 0755);
 	if (mount("ramfs", "/mnt/bundle/rootfs/vol", "ramfs", 0, NULL) < 0)
 		perror("rootfs/vol");
+	remember_image();
 }
 
 static void test_mount_below_overlay(void)
