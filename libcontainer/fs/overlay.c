@@ -376,12 +376,14 @@ static int attach_layers(const struct overlay *o, const char *place, struct err 
 
 /*
  * Detached layers first, by descriptor: the names that the overlay shows inside (mountinfo) are
- * "/" then, while attached ones would tell the place.  By name they are /proc/self/fd/N.
+ * "/" then, while attached ones would tell the place.  By name they are /proc/self/fd/N.  They are
+ * attached afterwards all the same: they go with the old root, at once, where the kernel waits
+ * for each detached mount that is closed (0.03 ms).
  */
 int overlay_mount(struct overlay *o, const char *place, uint64_t attrs, struct err *e)
 {
 	own_fd int tree = new_overlay(o, BY_FD, attrs, e);
-	int r = is_unknown_form(tree) ? attach_layers(o, place, e) : 0;
+	int r = tree >= 0 || is_unknown_form(tree) ? attach_layers(o, place, e) : 0;
 
 	if (r < 0)
 		return r;
