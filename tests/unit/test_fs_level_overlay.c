@@ -121,6 +121,48 @@ static void test_covered(void)
 	CHECK(scenario_passes(&s));
 }
 
+/* Without rights on the host the child does all of it in its own user namespace. */
+static void rootless_inside(void)
+{
+	const long want = ST_RDONLY | ST_NOSUID | ST_NODEV;
+
+	CHECK(fs_type("/") == OVERLAYFS_SUPER_MAGIC && (mount_flags("/") & want) == want);
+	CHECK(owned("/", 0, 0) && owned("/etc/marker", 0, 0) && owned("/home", 0, 0));
+	CHECK_STR(text_of("/etc/marker"), "image");
+	CHECK(fs_type("/workspace") == TMPFS_MAGIC && owned("/workspace", 0, 0));
+	CHECK(fs_type("/home/deep/er") == TMPFS_MAGIC && has_mode("/home", 0751));
+	CHECK(chdir("/srv/app") == 0 && mkdir("/srv/app/x", 0755) < 0 && errno == EROFS);
+}
+
+static void image_exists(void)
+{
+	CHECK(access("/mnt/bundle/rootfs/workspace", F_OK) < 0);
+	CHECK(access("/mnt/bundle/rootfs/home/deep", F_OK) < 0);
+	CHECK(access("/mnt/bundle/rootfs/srv", F_OK) < 0);
+}
+
+static void test_rootless(void)
+{
+	const struct oci_process process = {.cwd = "/srv/app"};
+	const struct oci_mount mounts[] = {
+		MOUNT("/proc", "proc", "proc"),
+		MOUNT("/dev", "tmpfs", "tmpfs", "nosuid", "mode=755"),
+		MOUNT("/workspace", "tmpfs", "tmpfs", "size=1m"),
+		MOUNT("/home/deep/er", "tmpfs", "tmpfs"),
+	};
+	struct scenario s = {
+		.config = {.mounts = mounts, .n_mounts = LEN(mounts), .process = &process},
+		.userns = true,
+		.rootless = true,
+		.untouched = true,
+		.prepare = fill_image,
+		.inside = rootless_inside,
+		.after = image_exists,
+	};
+
+	CHECK(scenario_passes(&s));
+}
+
 /* What is mounted below the image stays in sight when the root becomes an overlay. */
 static void mount_below(const char *bundle)
 {
@@ -480,6 +522,7 @@ int main(void)
 		return check_done();
 	test_missing();
 	test_covered();
+	test_rootless();
 	test_below();
 	test_engine_overlay();
 	test_mount_below_overlay();
