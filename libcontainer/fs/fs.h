@@ -46,18 +46,19 @@ struct fs_request {
 	bool untouched;    /* the image is never written: root read-only, nosuid, nodev, missing
 			      mount points and the cwd by a skeleton layer */
 	bool private_root; /* a copy of the root file system on a tmpfs of its own */
-	bool tmpfs_root;   /* the root is an empty tmpfs, made read-only in the end (--rootfs /);
-			      read-only binds are the host's programs: not id-mapped, so that
-			      what only the host's root may read stays closed */
+	bool tmpfs_root;   /* the root is an empty tmpfs, made read-only in the end (--rootfs /) */
 	uint64_t tmpfs_size, tmpfs_inodes; /* bounds of private_root, tmpfs_root; 0: none */
-	const struct fs_machine *machine;  /* proc and sys are minimal; NULL: as the config says */
+	/* proc and sys are minimal; NULL: as the config says.  Kept, read by fs_open: the CPUs may
+	 * be claimed after the plan. */
+	const struct fs_machine *machine;
 };
 
 /* What the files of a minimal /proc and /sys tell (high). */
 struct fs_machine {
-	const char *cpus;      /* list of the CPUs given */
-	unsigned int n_cpus;   /* how many of them the quota lets work: 0: all in the list */
-	uint64_t memory, swap; /* limits in bytes; 0: the host's */
+	const char *cpus;    /* list of the CPUs given */
+	unsigned int n_cpus; /* how many of them the quota lets work: 0: all in the list */
+	uint64_t memory;     /* limit in bytes; 0: the host's */
+	uint64_t swap; /* limit of swap alone; 0: none where memory is limited, else the host's */
 };
 
 /* The sandbox's ids on the host, known when its range has been claimed. */

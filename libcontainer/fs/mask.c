@@ -116,5 +116,6 @@ int fs_seal(const struct fs_plan *p, struct fs *fs, struct err *e)
 			return err_wrap(e, "linux: maskedPaths: %s", p->masked[i]);
 	own_close(&fs->null);
 	own_close(&fs->mask);
+	own_close(&fs->made);
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "fs/copy.h"
+#include "fs/minimal.h"
 #include "fs/owner.h"
 #include "fs/tree.h"
 
@@ -209,7 +210,8 @@ static int build(const struct fs_plan *p, struct fs *fs, size_t i, struct err *e
 	case FS_MOUNT_NEW:
 		break;
 	}
-	int tree = build_new(p, fs, m, at, existed, e);
+	int tree = fs_minimal_wants(p, m) ? fs_minimal_build(p, fs, m, at, e)
+					  : build_new(p, fs, m, at, existed, e);
 	if (tree < 0)
 		return tree;
 	fs->trees[i] = tree;

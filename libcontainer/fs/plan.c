@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "fs/dev.h"
+#include "fs/minimal.h"
 #include "fs/mount.h"
 #include "fs/tree.h"
 
@@ -282,6 +283,8 @@ int fs_plan_make(struct arena *a, const struct fs_request *req, const struct fs_
 	}
 	if ((r = check_paths("maskedPaths", p->masked, p->n_masked, e)) < 0 ||
 	    (r = check_paths("readonlyPaths", p->readonly_paths, p->n_readonly_paths, e)) < 0)
+		return r;
+	if (req->machine && (r = fs_minimal_plan(a, req, p, e)) < 0)
 		return r;
 	*out = p;
 	return 0;

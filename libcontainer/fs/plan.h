@@ -12,6 +12,8 @@
 #include "ns/idmap.h"
 #include "specs/runtime.h"
 
+struct fs_text; /* fs/machine.h */
+
 /* What fs_plan_make decided; shared by the files of this room only. */
 
 enum fs_mount_kind {
@@ -65,6 +67,8 @@ struct fs_plan {
 	enum cgroup_layout cgroup_layout;
 	const struct cgroup_view *views;
 	size_t n_views;
+	const struct fs_machine
+		*machine; /* of a minimal /proc and /sys; NULL: as the config says */
 };
 
 /* Descriptors of one build. */
@@ -73,12 +77,14 @@ struct fs {
 	const struct fs_mount *mounts; /* the plan's, with host ids in uid= and gid= */
 	const char **recorded;         /* see fs_recorded */
 	size_t n_recorded;
-	int root;     /* the root's tree, attached by build */
-	bool rebuild; /* an overlay that has to be made anew from id-mapped layers */
-	int devpts;   /* the container's devpts mount, -1: none mounted by brig */
-	int null;     /* a mount of /dev/null that is one, for masks */
-	int mask;     /* an empty read-only tmpfs, for masks */
-	int *trees;   /* one for each mount: source before, mount after it was attached; or -1 */
+	int root;                    /* the root's tree, attached by build */
+	bool rebuild;                /* an overlay that has to be made anew from id-mapped layers */
+	int devpts;                  /* the container's devpts mount, -1: none mounted by brig */
+	int null;                    /* a mount of /dev/null that is one, for masks */
+	int mask;                    /* an empty read-only tmpfs, for masks */
+	const struct fs_text *texts; /* for a minimal /proc and /sys */
+	int made;                    /* what brig made for a minimal /proc and /sys, or -1 */
+	int *trees; /* one for each mount: source before, mount after it was attached; or -1 */
 	size_t n_trees;
 	int image;  /* the image itself, where the root is an overlay over it; or -1 */
 	bool carry; /* something is mounted below it */

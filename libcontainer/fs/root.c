@@ -10,6 +10,7 @@
 #include "base/sys.h"
 #include "fs/dev.h"
 #include "fs/image.h"
+#include "fs/machine.h"
 #include "fs/mask.h"
 #include "fs/mount.h"
 #include "fs/mountinfo.h"
@@ -64,14 +65,21 @@ int fs_open(struct arena *a, const struct fs_plan *p, const struct fs_owner *own
 {
 	struct fs *fs = arena_new(a, sizeof(*fs));
 
-	*fs = (struct fs){
-		.owner = owner, .root = -1, .devpts = -1, .null = -1, .mask = -1, .image = -1};
+	*fs = (struct fs){.owner = owner,
+			  .root = -1,
+			  .devpts = -1,
+			  .null = -1,
+			  .mask = -1,
+			  .made = -1,
+			  .image = -1};
 	fs->trees = arena_array(a, p->n_mounts + 1, sizeof(*fs->trees));
 	fs->recorded = arena_array(a, p->n_mounts + 1, sizeof(*fs->recorded));
 	fs->n_trees = p->n_mounts;
 	for (size_t i = 0; i < p->n_mounts; i++)
 		fs->trees[i] = -1;
 	int r = fs_owner_mounts(a, p, owner, &fs->mounts, e);
+	if (r == 0 && p->machine)
+		r = fs_machine_texts(a, p->machine, &fs->texts, e);
 	if (r == 0)
 		r = open_root(p, fs, e);
 	if (r == 0)
@@ -100,6 +108,7 @@ void fs_close(struct fs *fs)
 	own_close(&fs->image);
 	own_close(&fs->null);
 	own_close(&fs->mask);
+	own_close(&fs->made);
 }
 
 static int attach_root(const struct fs_plan *p, struct fs *fs, struct err *e)

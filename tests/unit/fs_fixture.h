@@ -31,6 +31,7 @@ struct scenario {
 	struct oci_root root;
 	struct oci_linux linux_;
 	bool userns, rootless, no_pivot, own_cgroup_ns, host_net;
+	const struct fs_machine *machine;
 	/* As a level: built by the host's root for a user namespace entered last. */
 	bool late, unmapped, untouched, private_root, tmpfs_root;
 	uint64_t tmpfs_size, tmpfs_inodes;
@@ -240,6 +241,7 @@ static inline int run_bundle(const struct scenario *s, const char *bundle)
 		.idmap = s->rootless            ? &rootless_idmap
 			 : s->userns || s->late ? &fixture_idmap
 						: NULL,
+		.machine = s->machine,
 		.cgroup_layout = s->layout,
 		.cgroup_views = s->views,
 		.n_cgroup_views = s->n_views,
