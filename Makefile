@@ -275,6 +275,10 @@ build/bin/probe: $(wildcard tests/probe/*.c tests/probe/*.h) Makefile
 	$(say) PROBE $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(STD) $(WARN) $(TOOL_WERROR) -O1 -g -static -o $@ $(filter %.c,$^)
+build/bin/attack: $(wildcard tests/attack/*.c tests/attack/*.h) Makefile
+	$(say) PROBE $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(STD) $(WARN) $(TOOL_WERROR) -O1 -g -static -o $@ $(filter %.c,$^)
 build/bin/floor: tests/bench/floor.c Makefile
 	$(say) BENCH $@
 	@mkdir -p $(@D)
@@ -294,10 +298,10 @@ build/fault/bin/%: tests/fault/%.c tests/fault/common.c tests/fault/left.c tests
 fault-programs: $(FAULT_TESTS)
 unit-programs: $(UNIT)
 fuzz-programs: $(FUZZ)
-test-programs: build/bin/probe
+test-programs: build/bin/probe build/bin/attack
 
 # Every stage prints its tests and writes build/results/STAGE.count; tests/lib/summary adds up.
-STAGES := lint unit fuzz san integration engines fault vm
+STAGES := lint unit fuzz san integration attack engines fault vm
 # san has three parts.
 SUMMARY := $(patsubst san,san-unit san-fuzz san-bats,$(STAGES))
 .PHONY: check $(STAGES:%=check-%)
@@ -327,6 +331,9 @@ san-run: unit-programs fuzz-programs
 		tests/lib/run-programs san-unit $(UNIT) || status=1; \
 		tests/lib/run-programs san-fuzz $(FUZZ) || status=1; \
 		tests/lib/run-bats san-bats $(SAN_BATS) || status=1; exit $$status
+# LEVELS="standard high": at which levels
+check-attack: all build/bin/attack
+	@tests/attack/run $(LEVELS)
 check-engines: all test-programs
 	@tests/lib/run-bats engines $(or $(BATS),$(wildcard tests/engines/*.bats))
 check-fault:
@@ -410,6 +417,7 @@ help:
 	@echo '  check-unit         unit tests'
 	@echo '  check-fuzz         the fuzz targets over their corpus'
 	@echo '  check-integration  bats tests; BATS=FILES chooses, BRIG=PROGRAM tests another runtime'
+	@echo '  check-attack       what a sandbox must withstand, at each level, and the machine afterwards'
 	@echo '  check-fault        each step made to fail, each process killed; races, full disks, crowds'
 	@echo '  check-san          unit tests, corpora and some bats tests with the sanitizers'
 	@echo '  check-engines      Podman, Docker and containerd with brig'

@@ -238,9 +238,25 @@ static void end_sandbox(void *ctx)
 		log_warn("%s", e.msg);
 }
 
-static int open_warden(void *ctx, struct err *e)
+static int detach_warden(struct create *c, struct err *e)
 {
-	struct create *c = ctx;
+	const struct warden_detach d = {
+		.plan = c->plan.level->warden,
+		.dir = c->dir,
+		.syscall_name = level_filter_syscall_name,
+		.enclose = c->plan.level->encloses,
+	};
+	int r = warden_detach(&d, &c->detached, e);
+
+	if (r < 0)
+		return r;
+	c->state.warden_pid = c->detached.pid;
+	c->state.warden_start_time = process_start_time(c->detached.pid);
+	return 0;
+}
+
+static int open_warden(struct create *c, struct err *e)
+{
 	struct warden_host h = {
 		.dir = c->dir,
 		.pidfd = -1,
@@ -253,20 +269,53 @@ static int open_warden(void *ctx, struct err *e)
 	if (h.control < 0)
 		return h.control;
 	int r = warden_open(c->arena, &c->plan.level->warden, &h, &c->warden, e);
-	if (r < 0) {
+	if (r < 0)
 		(void)close(h.control);
-		return r;
-	}
-	c->warden_end = warden_connect(c->dir, e);
-	return c->warden_end < 0 ? c->warden_end : 0;
+	return r;
 }
 
-static void close_warden(void *ctx)
+static void end_warden(void *ctx)
 {
 	struct create *c = ctx;
 
 	warden_close(c->warden);
 	c->warden = NULL;
+	warden_detached_end(&c->detached);
+}
+
+static int make_warden(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+	int r = c->plan.level->detached ? detach_warden(c, e) : open_warden(c, e);
+
+	if (r < 0)
+		return r;
+	c->warden_end = warden_connect(c->dir, e);
+	if (c->warden_end < 0)
+		end_warden(c);
+	return c->warden_end < 0 ? c->warden_end : 0;
+}
+
+/* From here on it ends with the sandbox, and not with us. */
+static int adopt_by_detached(struct create *c, struct err *e)
+{
+	struct cgroup_ending ways[CGROUP_ENDINGS];
+	size_t n = cgroup_endings(c->cgroup, ways);
+	int r = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (r == 0)
+			r = warden_detached_poke(&c->detached, ways[i].fd, ways[i].text, e);
+		(void)close(ways[i].fd);
+	}
+	return r < 0 ? r : warden_detached_adopt(&c->detached, c->pidfd, e);
+}
+
+static int adopt(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+
+	return c->warden ? warden_adopt(c->warden, c->pidfd, e) : adopt_by_detached(c, e);
 }
 
 static int listen_for_start(void *ctx, struct err *e)
@@ -445,6 +494,7 @@ static int clone_child(void *ctx, struct err *e)
 		.join = &c->plan.ns,
 		.target = -1,
 		.staged = c->plan.staged,
+		.enclose = c->detached.pidns,
 		.share = has_no_meetings(c),
 		.cgroup = c->plan.cgroup_attach ? -1 : cgroup_spawn_fd(c->cgroup),
 		.offsets = c->plan.config.linux_ ? c->plan.config.linux_->time_offsets : NULL,
@@ -627,7 +677,7 @@ static const struct step steps[] = {
 	{"first state",      NULL,                save_first_state, NULL,             STEP_NAMED},
 	{"cgroup",           NULL,                make_cgroup,      drop_cgroup,      STEP_NAMED},
 	{"notify socket",    wants_notify,        make_notify,      NULL,             STEP_PLAIN},
-	{"warden",           has_warden,          open_warden,      close_warden,     STEP_NAMED},
+	{"warden",           has_warden,          make_warden,      end_warden,       STEP_NAMED},
 	{"user namespace",   is_late,             make_userns,      NULL,             STEP_PLAIN},
 	{"open sources",     opens_sources,       open_sources,     close_sources,    STEP_PLAIN},
 	{"open namespaces",  joins_namespaces,    open_namespaces,  close_namespaces, STEP_PLAIN},
@@ -635,6 +685,7 @@ static const struct step steps[] = {
 	{"clone",            NULL,                clone_child,      kill_child,       STEP_PLAIN},
 	{"id maps",          maps_child,          write_maps,       NULL,             STEP_NAMED},
 	{"attach to cgroup", attaches,            attach,           NULL,             STEP_NAMED},
+	{"adopt",            has_warden,          adopt,            NULL,             STEP_NAMED},
 	{"resctrl",          has_resctrl,         apply_resctrl,    drop_resctrl,     STEP_NAMED},
 	{"network devices",  moves_devices,       move_devices,     NULL,             STEP_NAMED},
 	{"tell placed",      wants_placed,        tell_placed,      NULL,             STEP_NAMED},
@@ -669,6 +720,7 @@ int create_init(struct create *c, const struct container_host *h,
 		.master = -1,
 		.userns = -1,
 		.warden_end = -1,
+		.detached = WARDEN_DETACHED_NONE,
 		.foreground = {.signals = -1, .tty = -1},
 		.notify = {.sock = -1            },
 		.hook_output = HOOK_OUTPUT_KEPT,
@@ -695,6 +747,8 @@ void create_done(struct create *c)
 	own_close(&c->stub);
 	own_close(&c->userns);
 	own_close(&c->warden_end);
+	warden_detached_leave(&c->detached);
+	warden_close(c->warden);
 	own_close(&c->sync);
 	own_close(&c->pidfd);
 	own_close(&c->master);

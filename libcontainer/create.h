@@ -15,6 +15,7 @@
 #include "run/hooks.h"
 #include "run/notify.h"
 #include "specs/state.h"
+#include "warden/detached.h"
 #include "warden/warden.h"
 
 /* What the steps of create and run share, on the runtime's side. */
@@ -36,7 +37,8 @@ struct create {
 	int userns;
 	struct fs_owner owner;
 	struct warden *warden; /* in the foreground */
-	int warden_end;        /* the sandbox's end: connected */
+	struct warden_detached detached;
+	int warden_end; /* the sandbox's end: connected */
 	struct cgroup *cgroup;
 	struct fs *fs;
 	pid_t pid;

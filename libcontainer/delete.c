@@ -23,6 +23,7 @@
 #include "run/hooks.h"
 #include "status.h"
 #include "store.h"
+#include "warden/warden.h"
 
 enum { SOON_MS = 1000, KILL_WAIT_MS = 10000 };
 
@@ -169,6 +170,30 @@ static int run_poststop(void *ctx, struct err *e)
 	return 0;
 }
 
+static bool has_detached(const void *ctx)
+{
+	return ((const struct destroy *)ctx)->state->warden_pid;
+}
+
+/*
+ * It ends with the sandbox's init, after its last words into the directory that goes next.  Who
+ * does not: it lost its sandbox before it could adopt it, or is stopped.
+ */
+static int end_warden(void *ctx, struct err *e)
+{
+	struct destroy *d = ctx;
+	pid_t pid = (pid_t)d->state->warden_pid;
+
+	(void)e;
+	warden_await_end(d->dir, SOON_MS);
+	own_fd int fd = sys_pidfd_open(pid, 0);
+	/* Gone, or only waiting for its sandbox's init to be reaped: then the signal does nothing.
+	 */
+	if (fd >= 0 && process_start_time(pid) == d->state->warden_start_time)
+		(void)sys_pidfd_send_signal(fd, SIGKILL);
+	return 0;
+}
+
 static bool has_ids(const void *ctx)
 {
 	return ((const struct destroy *)ctx)->state->ids_directory;
@@ -214,14 +239,15 @@ static int remove_state(void *ctx, struct err *e)
 
 /* What state.json is needed for comes before it; each step finds nothing to do in a second run. */
 static const struct step steps[] = {
-	{"kill process",   NULL,        kill_process,   NULL, STEP_PLAIN},
-	{"remove cgroup",  NULL,        remove_cgroup,  NULL, STEP_PLAIN},
-	{"remove resctrl", has_resctrl, remove_resctrl, NULL, STEP_PLAIN},
-	{"check gone",     NULL,        check_gone,     NULL, STEP_PLAIN},
-	{"poststop hooks", NULL,        run_poststop,   NULL, STEP_PLAIN},
-	{"release ids",    has_ids,     release_ids,    NULL, STEP_PLAIN},
-	{"release cpus",   has_cpus,    release_cpus,   NULL, STEP_PLAIN},
-	{"remove state",   NULL,        remove_state,   NULL, STEP_PLAIN},
+	{"kill process",   NULL,         kill_process,   NULL, STEP_PLAIN},
+	{"remove cgroup",  NULL,         remove_cgroup,  NULL, STEP_PLAIN},
+	{"remove resctrl", has_resctrl,  remove_resctrl, NULL, STEP_PLAIN},
+	{"check gone",     NULL,         check_gone,     NULL, STEP_PLAIN},
+	{"end warden",     has_detached, end_warden,     NULL, STEP_PLAIN},
+	{"poststop hooks", NULL,         run_poststop,   NULL, STEP_PLAIN},
+	{"release ids",    has_ids,      release_ids,    NULL, STEP_PLAIN},
+	{"release cpus",   has_cpus,     release_cpus,   NULL, STEP_PLAIN},
+	{"remove state",   NULL,         remove_state,   NULL, STEP_PLAIN},
 };
 
 int container_destroy(const struct container_host *h, int dir, const struct brig_state *s,

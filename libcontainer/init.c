@@ -506,6 +506,7 @@ int init_main(void *ctx)
 				  .userns = in->userns,
 				  .host_uid = in->host_uid,
 				  .warden = in->warden,
+				  .dies_with_warden = in->foreground,
 				  },
 	};
 

@@ -382,6 +382,16 @@ int plan_cgroup_with_cpus(struct arena *a, struct plan *p, const char *cpus, str
 	return plan_cgroup(a, p, e);
 }
 
+static void plan_warden(const struct plan_request *req, struct plan *p)
+{
+	struct plan_level *l = p->level;
+
+	l->detached = !req->run || req->opts->detach;
+	l->encloses = l->detached && p->privileged && p->ns.make & CLONE_NEWPID;
+	/* It takes a process that is born in the warden's namespace. */
+	p->staged = p->staged || l->encloses;
+}
+
 static int plan_fs(struct arena *a, struct plan *p, struct err *e)
 {
 	struct cgroup_view *views = NULL;
@@ -464,6 +474,8 @@ int plan_make(struct arena *a, const struct plan_request *req, struct plan *p, s
 	if (plan_namespaces(a, p, e) < 0 || plan_process(a, req, p, e) < 0 ||
 	    (p->level && plan_level_finish(a, p->level, p, e) < 0))
 		return -e->code;
+	if (p->level && p->level->has_warden)
+		plan_warden(req, p);
 	plan_notify(a, req->host, p);
 	if (plan_seccomp(a, p, e) < 0 || cgroup_host_probe(a, &p->cgroup_host, e) < 0 ||
 	    plan_cgroup(a, p, e) < 0 ||

@@ -37,6 +37,8 @@ struct plan_level {
 	struct pin_request pin;
 	struct warden_plan warden;
 	bool has_warden;
+	bool detached; /* the warden is a process of its own: nobody stays in the foreground */
+	bool encloses; /* and pid 1 of a pid namespace around the sandbox's (warden/detached.h) */
 	const struct fs_machine *machine;
 };
 

@@ -294,6 +294,11 @@ int process_find(struct process *p, struct err *e)
 static int filter_for_warden(struct process *p, struct err *e)
 {
 	own_fd int listener = -1;
+
+	/* After the change of user, which takes it back (commit_creds, kernel/cred.c), and before
+	 * the message, which fails when the parent has gone by now. */
+	if (p->dies_with_warden && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return err_set(e, errno, "PR_SET_PDEATHSIG");
 	int r = warden_send_started(p->warden, e);
 
 	if (r < 0 || !p->seccomp->notify || p->seccomp_early)

@@ -28,6 +28,7 @@ struct process {
 	int userns;             /* entered by process_enter_userns; -1: is inside, or none */
 	uint32_t host_uid;      /* of creds.uid, for pipes that are standard streams */
 	int warden;             /* connected to the warden, -1: there is none */
+	bool dies_with_warden;  /* which is its parent: a foreground run */
 	const char *path;       /* of the program, from process_find on */
 	const char *const *env; /* with HOME, from process_find on */
 	bool cwd_later;

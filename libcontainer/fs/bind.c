@@ -45,13 +45,16 @@ static void record(struct arena *a, struct fs *fs, const struct fs_mount *m, con
  * engine makes for the container (resolv.conf) can be made so; a writable directory is refused,
  * for what is written would belong to ids of the host.
  */
-static int map_for_owner(struct arena *a, struct fs *fs, const struct fs_mount *m, int tree,
-			 struct err *e)
+static int map_for_owner(struct arena *a, const struct fs_plan *p, struct fs *fs,
+			 const struct fs_mount *m, int tree, struct err *e)
 {
 	static const struct fs_attrs readonly = {.set = MOUNT_ATTR_RDONLY};
 	struct stat st;
-	int r = tree_set(tree, NULL, 0, fs->owner->userns, m->opt.recursive_bind, e);
 
+	/* The host's own programs (--rootfs /): what only the host's root may read stays closed. */
+	if (p->tmpfs_root && wants_readonly(m))
+		return tree_set(tree, &readonly, 0, -1, true, e);
+	int r = tree_set(tree, NULL, 0, fs->owner->userns, m->opt.recursive_bind, e);
 	if (r != -EINVAL && r != -EPERM)
 		return r;
 	if (fstat(tree, &st) < 0)
@@ -106,7 +109,7 @@ int fs_open_bind(struct arena *a, const struct fs_plan *p, struct fs *fs, const 
 		r = restrict_tree(p, m, tree, e);
 	bool unmapped = o->unmapped && wants_readonly(m);
 	if (r == 0 && !m->idmap && !unmapped && fs_owner_maps(fs->owner))
-		r = map_for_owner(a, fs, m, tree, e);
+		r = map_for_owner(a, p, fs, m, tree, e);
 	if (r == 0)
 		r = tree_propagate(tree, o, e);
 	return r < 0 ? r : take_fd(&tree);

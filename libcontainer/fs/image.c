@@ -9,6 +9,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "fs/copy.h"
 #include "fs/mountinfo.h"
 #include "fs/overlay.h"
 #include "fs/owner.h"
@@ -71,7 +72,7 @@ static int open_untouched(const struct fs_plan *p, struct fs *fs, struct err *e)
 	return cannot_map(p, userns, -r, e);
 }
 
-int fs_tmpfs_root(const struct fs_plan *p, const struct fs_owner *o, struct err *e)
+static int tmpfs_root(const struct fs_plan *p, const struct fs_owner *o, struct err *e)
 {
 	char uid[16], gid[16], size[24], inodes[24];
 	struct fs_data data[5] = {
@@ -99,14 +100,40 @@ int fs_tmpfs_root(const struct fs_plan *p, const struct fs_owner *o, struct err 
 	return tree_new("tmpfs", "root", data, n, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, e);
 }
 
+/*
+ * A copy shares no page of the host's cache with other sandboxes.  What is mounted below the
+ * image is not part of it.
+ */
+static int fill_private(const struct fs_plan *p, const struct fs *fs, struct err *e)
+{
+	const struct fs_owner *owner = fs_owner_maps(fs->owner) ? fs->owner : NULL;
+	own_fd int image = tree_clone(AT_FDCWD, p->rootfs, false, e);
+
+	if (image < 0)
+		return image;
+	int r = tree_set(image, &untouched, MS_PRIVATE, -1, false, e);
+	if (r < 0)
+		return r;
+	own_fd int from = openat(image, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	own_fd int to = openat(fs->root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (from < 0 || to < 0)
+		return err_set(e, errno, "open");
+	r = fs_copy_root(from, to, owner, e);
+	if (r == -ENOSPC)
+		return err_wrap(e, "private copy of %s (at most %llu bytes and %llu inodes)",
+				p->rootfs, (unsigned long long)p->tmpfs_size,
+				(unsigned long long)p->tmpfs_inodes);
+	return r < 0 ? err_wrap(e, "private copy of %s", p->rootfs) : 0;
+}
+
 int fs_open_image(const struct fs_plan *p, struct fs *fs, struct err *e)
 {
 	if (!p->tmpfs_root && !p->private_root)
 		return open_untouched(p, fs, e);
-	fs->root = fs_tmpfs_root(p, fs->owner, e);
+	fs->root = tmpfs_root(p, fs->owner, e);
 	if (fs->root < 0)
 		return fs->root;
-	return p->private_root ? err_msg(e, ENOTSUP, "private copy: not yet") : 0;
+	return p->private_root ? fill_private(p, fs, e) : 0;
 }
 
 /* The layers of the image: its own if it has to be made anew, else the image as one layer. */
@@ -176,7 +203,10 @@ int fs_build_image(const struct fs_plan *p, struct fs *fs, struct err *e)
 	return build_overlay(&a, p, fs, &s, e);
 }
 
-/* listmount(2), Linux 6.8: cheaper than mountinfo, which lists the whole host. */
+/*
+ * listmount(2), Linux 6.8: cheaper than mountinfo, which lists the whole host.  One mount is
+ * brig's own: what lies over the image in its place.
+ */
 static bool may_have_mounts(int image)
 {
 	enum { LISTMOUNT = 458, MNT_ID_UNIQUE = 0x4000 }; /* the same number everywhere */
@@ -185,13 +215,13 @@ static bool may_have_mounts(int image)
 		uint64_t id, param;
 	} req = {.size = 24};
 	struct statx stx;
-	uint64_t id;
+	uint64_t ids[2];
 
 	if (statx(image, "", AT_EMPTY_PATH, MNT_ID_UNIQUE, &stx) < 0 ||
 	    !(stx.stx_mask & MNT_ID_UNIQUE))
 		return true;
 	req.id = stx.stx_mnt_id;
-	return syscall(LISTMOUNT, &req, &id, 1, 0) != 0;
+	return syscall(LISTMOUNT, &req, ids, LEN(ids), 0) != 1;
 }
 
 struct carry {

@@ -17,7 +17,5 @@ int fs_open_image(const struct fs_plan *p, struct fs *fs, struct err *e) MUST_CH
 int fs_build_image(const struct fs_plan *p, struct fs *fs, struct err *e) MUST_CHECK;
 /* Afterwards, when the overlay is attached: what is mounted below the image comes along. */
 int fs_carry_mounts(const struct fs_plan *p, struct fs *fs, struct err *e) MUST_CHECK;
-/* A new empty tmpfs root, writable until seal; its owner is 0 inside. */
-int fs_tmpfs_root(const struct fs_plan *p, const struct fs_owner *o, struct err *e) MUST_CHECK;
 
 #endif

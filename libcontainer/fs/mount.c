@@ -11,6 +11,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "fs/copy.h"
 #include "fs/minimal.h"
 #include "fs/owner.h"
 #include "fs/tree.h"

@@ -85,47 +85,61 @@ static bool is_kernels(const char *path)
 	return yes;
 }
 
+struct place {
+	const char *path;
+	struct policy_bounds bounds;
+};
+
 /* Outer ones first, or they would hide the inner ones. */
-static void insert(const char **list, size_t n, const char *path)
+static void insert(struct place *list, size_t n, const struct place *new)
 {
-	for (; n > 0 && apply_is_below(list[n - 1], path); n--)
+	for (; n > 0 && apply_is_below(list[n - 1].path, new->path); n--)
 		list[n] = list[n - 1];
-	list[n] = path;
+	list[n] = *new;
 }
 
-static bool is_listed(const char *const *list, size_t n, const char *path)
+static bool is_listed(const struct place *list, size_t n, const char *path)
 {
 	for (size_t i = 0; i < n; i++)
-		if (str_eq(list[i], path))
+		if (str_eq(list[i].path, path))
 			return true;
 	return false;
+}
+
+/* /run belongs to root as on any machine; the others are for everybody. */
+static void add_writable(struct apply *x, struct mount_list *out, const struct place *p)
+{
+	const char *words[5] = {"nosuid", "nodev",
+				str_eq(p->path, "/run") ? "mode=755" : "mode=1777"};
+	size_t n = 3;
+
+	if (p->bounds.noexec)
+		words[n++] = "noexec";
+	if (p->bounds.size)
+		words[n++] = arena_printf(x->a, "size=%llu", (unsigned long long)p->bounds.size);
+	add(x, out, p->path, "tmpfs", words, n, "writable at this level");
 }
 
 int apply_own_writable(struct apply *x, const struct mount_list *given, struct mount_list *out,
 		       struct err *e)
 {
 	const struct level_writable *w = &x->l->writable;
-	const char **paths = arena_array(x->a, w->n_paths + 1, sizeof(*paths));
+	struct place *list = arena_array(x->a, w->n_paths + 1, sizeof(*list));
 	size_t n = 0;
 
 	for (size_t i = 0; i < w->n_paths; i++) {
-		const char *path = apply_clean_path(x->a, w->paths[i]);
+		struct place p = {.path = apply_clean_path(x->a, w->paths[i])};
 
-		if (is_kernels(path))
-			return apply_refuse(x, "writable.paths", path,
+		if (is_kernels(p.path))
+			return apply_refuse(x, "writable.paths", p.path,
 					    "no place for a file system of the sandbox", e);
-		if (!is_listed(paths, n, path) && !is_covered(x, given, path))
-			insert(paths, n++, path);
+		if (is_listed(list, n, p.path) || is_covered(x, given, p.path) ||
+		    !policy_writable(x->l, w->paths[i], &p.bounds))
+			continue;
+		insert(list, n++, &p);
 	}
-	for (size_t i = 0; i < n; i++) {
-		/* /run belongs to root as on any machine; the others are for everybody. */
-		const char *words[] = {"nosuid", "nodev",
-				       str_eq(paths[i], "/run") ? "mode=755" : "mode=1777",
-				       "noexec"};
-
-		add(x, out, paths[i], "tmpfs", words, LEN(words) - !apply_on(w->noexec),
-		    "writable at this level");
-	}
+	for (size_t i = 0; i < n; i++)
+		add_writable(x, out, &list[i]);
 	return 0;
 }
 

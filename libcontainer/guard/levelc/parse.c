@@ -277,8 +277,10 @@ static int parse_default(struct parser *p)
 	if (p->has_default)
 		return parse_fail(p, "two defaults", NULL);
 	p->has_default = true;
-	if (!verb || parse_action(p, verb, &p->pol.fallback) < 0)
-		return parse_fail(p, "default ACTION", verb);
+	if (!verb)
+		return parse_fail(p, "expected an action", NULL);
+	if (parse_action(p, verb, &p->pol.fallback) < 0)
+		return -p->e->code;
 	if (p->pol.fallback.verb != POL_ERRNO)
 		return parse_fail(p, "the default is an errno", NULL);
 	return 0;
