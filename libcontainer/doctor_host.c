@@ -116,7 +116,7 @@ static const struct cgroup_mount *find_hierarchy(struct doctor *d, const char *c
 
 static struct finding controller(struct doctor *d, const char *name)
 {
-	const char *own;
+	const char *own = NULL;
 	const struct cgroup_mount *m = d->has_cgroups ? find_hierarchy(d, name, &own) : NULL;
 
 	if (!m)
@@ -150,7 +150,7 @@ struct finding doctor_cpuset(struct doctor *d)
 struct finding doctor_swap(struct doctor *d)
 {
 	struct sysinfo si;
-	const char *own;
+	const char *own = NULL;
 
 	if (sysinfo(&si) == 0 && si.totalswap == 0)
 		return found(true, "the host has no swap");
