@@ -25,6 +25,28 @@ struct container_host {
 	bool root_given;  /* by --root: then it must exist for list */
 	enum container_manager manager;
 	enum container_rootless rootless;
+	const char *level;         /* --level before the verb; NULL: not given */
+	const char *system_config; /* --system-config; NULL: /etc/brig/brig.json */
+};
+
+/* Direct mode: what the options of `run` say instead of a config.json. */
+struct container_direct {
+	const char *rootfs;
+	bool host_root;                      /* rootfs is the host's "/" */
+	const char *policy_file;             /* --policy FILE, a platform document; NULL */
+	const char *const *args;             /* NULL-terminated */
+	const char *const *env;              /* NAME=VALUE, or NAME for the caller's */
+	const char *const *ro, *const *bind; /* HOST[:PATH] */
+	const char *const *write;            /* PATH[:SIZE] */
+	const char *const *egress;
+	size_t n_env, n_ro, n_bind, n_write, n_egress;
+	const char *user, *cwd, *language, *pin;
+	const int64_t *memory, *pids;
+	const uint64_t *nofile;
+	uint64_t wall_ms; /* 0: the level's */
+	const char *cpus; /* 2, 0.5 or 500m; NULL: no quota */
+	bool tty;
+	bool readonly; /* at custom; a level decides itself */
 };
 
 /* create and run */
@@ -37,6 +59,8 @@ struct container_create_opts {
 	const char *pidfd_socket;
 	unsigned int preserve_fds; /* 3 .. 2+n are passed on */
 	bool no_pivot, no_new_keyring;
+	const char *level;                     /* NULL: the host's */
+	const struct container_direct *direct; /* run without a bundle; NULL */
 	/* run only */
 	bool detach, keep, no_subreaper;
 };
@@ -140,6 +164,42 @@ struct container_restore_opts {
 /* A new container from images; *code as for container_run. */
 int container_restore(const struct container_host *h, const struct container_restore_opts *o,
 		      int *code, struct err *e) MUST_CHECK;
+
+/* A level, or the policy of a container, as rows: `policy show` and `policy explain`. */
+struct container_policy_row {
+	const char *field, *value;
+	const char *by;      /* level admin annotation config document flag host; show: a level */
+	const char *outcome; /* set cut refused recorded; show: NULL */
+	const char *asked, *reason; /* NULL: nothing else was asked for; none needed */
+	const char *about;          /* show: what the field is */
+};
+struct container_policy {
+	const char *level, *extends, *summary; /* the last two may be NULL */
+	const char *digest;
+	const char *document; /* show: the level as JSON with all it inherits */
+	bool direct;
+	const struct container_policy_row *rows;
+	size_t n_rows;
+};
+/* What `policy explain` is asked about: a container, a bundle, or nothing but levels. */
+struct container_policy_query {
+	const char *level;       /* NULL: the host's */
+	const char *id;          /* what holds for that container */
+	const char *bundle;      /* absolute; what would hold for a container of it */
+	const char *policy_file; /* a platform's document; direct mode */
+	bool direct;
+};
+/* Names of all levels, sorted. */
+int container_policy_names(const struct container_host *h, struct arena *a, const char *const **out,
+			   size_t *n, struct err *e) MUST_CHECK;
+int container_policy_show(const struct container_host *h, const char *name, struct arena *a,
+			  struct container_policy *out, struct err *e) MUST_CHECK;
+int container_policy_explain(const struct container_host *h, const struct container_policy_query *q,
+			     struct arena *a, struct container_policy *out,
+			     struct err *e) MUST_CHECK;
+/* Reads one file: *kind is level, system (brig.json), document or config; NULL: cannot be told. */
+int container_policy_check(const struct container_host *h, const char *path, struct arena *a,
+			   const char **kind, struct err *e) MUST_CHECK;
 
 /* The default config.json of `brig spec`. */
 char *container_default_spec(struct arena *a, bool rootless, bool cgroup2);

@@ -32,6 +32,8 @@
 #include "container.h"
 #include "create.h"
 #include "delete.h"
+#include "direct.h"
+#include "guard/level_filter.h"
 #include "init.h"
 #include "net/netdev.h"
 #include "plan.h"
@@ -98,9 +100,26 @@ static bool wants_runtime_hooks(const void *ctx)
 {
 	return init_wants_runtime_hooks(plan_of(ctx));
 }
+/* config.json's own; a level's goes to the warden. */
 static bool has_listener(const void *ctx)
 {
-	return plan_of(ctx)->seccomp.notify;
+	return plan_of(ctx)->seccomp.notify && plan_of(ctx)->seccomp_early;
+}
+static bool pools_ids(const void *ctx)
+{
+	return plan_of(ctx)->level && plan_of(ctx)->level->pooled;
+}
+static bool pins_cpus(const void *ctx)
+{
+	return plan_of(ctx)->level && plan_of(ctx)->level->pins;
+}
+static bool has_warden(const void *ctx)
+{
+	return plan_of(ctx)->level && plan_of(ctx)->level->has_warden;
+}
+static bool is_late(const void *ctx)
+{
+	return plan_of(ctx)->level && plan_of(ctx)->level->late;
 }
 static bool wants_notify(const void *ctx)
 {
@@ -121,7 +140,7 @@ static int claim_id(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
 
-	c->dir = store_create(c->host, c->opts->id, e);
+	c->dir = store_create(c->host, c->id, e);
 	return c->dir < 0 ? c->dir : 0;
 }
 
@@ -133,7 +152,7 @@ static void release_id(void *ctx)
 	/* What could not be removed is found by the state: another delete tries again. */
 	if (c->leaves_something)
 		return;
-	if (store_remove(c->host, c->opts->id, &e) < 0)
+	if (store_remove(c->host, c->id, &e) < 0)
 		log_warn("%s", e.msg);
 	own_close(&c->dir);
 }
@@ -144,6 +163,159 @@ static int connect_console(void *ctx, struct err *e)
 
 	c->console_socket = unix_connect(c->plan.console_socket, e);
 	return c->console_socket < 0 ? err_wrap(e, "console socket") : 0;
+}
+
+const char *create_directory(const struct create *c)
+{
+	return arena_printf(c->arena, "%s/%s", c->host->root, c->id);
+}
+
+static int claim_ids(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+	const struct plan_level *l = c->plan.level;
+
+	return idpool_claim(&l->pool, l->policy.pod, create_directory(c), &c->slot, e);
+}
+
+static void release_ids(void *ctx)
+{
+	struct create *c = ctx;
+	struct err e;
+
+	if (idpool_release(&c->plan.level->pool, c->slot.slot, create_directory(c), &e) < 0)
+		log_warn("%s", e.msg);
+}
+
+static int claim_cpus(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+	struct pin_request *r = &c->plan.level->pin;
+	const char *cpus;
+
+	r->user = create_directory(c);
+	int code = pin_claim(c->arena, r, &cpus, e);
+	return code < 0 ? code : plan_cgroup_with_cpus(c->arena, &c->plan, cpus, e);
+}
+
+static void release_cpus(void *ctx)
+{
+	struct create *c = ctx;
+	struct err e;
+
+	if (pin_release(c->plan.level->pin.directory, create_directory(c), &e) < 0)
+		log_warn("%s", e.msg);
+}
+
+static int make_userns(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+	const struct plan_level *l = c->plan.level;
+
+	c->idmap = l->pooled ? plan_level_shift(c->arena, &l->idmap, c->slot.base) : l->idmap;
+	if (l->userns_path) {
+		c->userns = open(l->userns_path, O_RDONLY | O_CLOEXEC);
+		if (c->userns < 0)
+			return err_set(e, errno, "open %s", l->userns_path);
+	} else {
+		c->userns = idmap_userns(&c->idmap, e);
+		if (c->userns < 0)
+			return c->userns;
+	}
+	c->owner = (struct fs_owner){l->map_mounts ? c->userns : -1, &c->idmap};
+	return 0;
+}
+
+/* Whatever the sandbox has: its first process, then all of its cgroup. */
+static void end_sandbox(void *ctx)
+{
+	struct create *c = ctx;
+	struct err e;
+
+	if (c->pidfd >= 0)
+		(void)sys_pidfd_send_signal(c->pidfd, SIGKILL);
+	if (c->cgroup && cgroup_signal(c->cgroup, SIGKILL, &e) < 0)
+		log_warn("%s", e.msg);
+}
+
+static int detach_warden(struct create *c, struct err *e)
+{
+	const struct warden_detach d = {
+		.plan = c->plan.level->warden,
+		.dir = c->dir,
+		.syscall_name = level_filter_syscall_name,
+		.enclose = c->plan.level->encloses,
+	};
+	int r = warden_detach(&d, &c->detached, e);
+
+	if (r < 0)
+		return r;
+	c->state.warden_pid = c->detached.pid;
+	c->state.warden_start_time = process_start_time(c->detached.pid);
+	return 0;
+}
+
+static int open_warden(struct create *c, struct err *e)
+{
+	struct warden_host h = {
+		.dir = c->dir,
+		.pidfd = -1,
+		.control = warden_control_make(c->dir, e),
+		.kill = end_sandbox,
+		.ctx = c,
+		.syscall_name = level_filter_syscall_name,
+	};
+
+	if (h.control < 0)
+		return h.control;
+	int r = warden_open(c->arena, &c->plan.level->warden, &h, &c->warden, e);
+	if (r < 0)
+		(void)close(h.control);
+	return r;
+}
+
+static void end_warden(void *ctx)
+{
+	struct create *c = ctx;
+
+	warden_close(c->warden);
+	c->warden = NULL;
+	warden_detached_end(&c->detached);
+}
+
+static int make_warden(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+	int r = c->plan.level->detached ? detach_warden(c, e) : open_warden(c, e);
+
+	if (r < 0)
+		return r;
+	c->warden_end = warden_connect(c->dir, e);
+	if (c->warden_end < 0)
+		end_warden(c);
+	return c->warden_end < 0 ? c->warden_end : 0;
+}
+
+/* From here on it ends with the sandbox, and not with us. */
+static int adopt_by_detached(struct create *c, struct err *e)
+{
+	struct cgroup_ending ways[CGROUP_ENDINGS];
+	size_t n = cgroup_endings(c->cgroup, ways);
+	int r = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (r == 0)
+			r = warden_detached_poke(&c->detached, ways[i].fd, ways[i].text, e);
+		(void)close(ways[i].fd);
+	}
+	return r < 0 ? r : warden_detached_adopt(&c->detached, c->pidfd, e);
+}
+
+static int adopt(void *ctx, struct err *e)
+{
+	struct create *c = ctx;
+
+	return c->warden ? warden_adopt(c->warden, c->pidfd, e) : adopt_by_detached(c, e);
 }
 
 static int listen_for_start(void *ctx, struct err *e)
@@ -164,7 +336,13 @@ static int save_first_state(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
 
-	return plan_record(c->arena, &c->plan, c->dir, &c->state, e);
+	int r = plan_record(c->arena, &c->plan, c->dir, &c->state, e);
+
+	if (r < 0 || !pools_ids(c))
+		return r;
+	c->state.ids_directory = c->plan.level->pool.directory;
+	c->state.ids_slot = c->slot.slot;
+	return store_save(c->dir, &c->state, e);
 }
 
 static void drop_cgroup(void *ctx)
@@ -218,7 +396,7 @@ static int open_sources(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
 
-	int r = fs_open(c->arena, c->plan.fs, NULL, &c->fs, e);
+	int r = fs_open(c->arena, c->plan.fs, is_late(c) ? &c->owner : NULL, &c->fs, e);
 
 	/* In a user namespace that does not own this mount namespace (unshare -Ur) only the child,
 	 * in a mount namespace of its own, may clone mounts. */
@@ -305,12 +483,18 @@ static int clone_child(void *ctx, struct err *e)
 		.console_socket = c->console_socket,
 		.hook_output = &c->hook_output,
 		.foreground = c->in_foreground ? &c->foreground : NULL,
+		.owner = is_late(c) ? &c->owner : NULL,
+		.userns = c->userns,
+		.warden = c->warden_end,
 	};
+	if (is_late(c))
+		(void)idmap_uid_to_host(&c->idmap, c->plan.process.creds.uid, &in.host_uid);
 	struct spawn s = {
 		.make = c->plan.ns.make,
 		.join = &c->plan.ns,
 		.target = -1,
 		.staged = c->plan.staged,
+		.enclose = c->detached.pidns,
 		.share = has_no_meetings(c),
 		.cgroup = c->plan.cgroup_attach ? -1 : cgroup_spawn_fd(c->cgroup),
 		.offsets = c->plan.config.linux_ ? c->plan.config.linux_->time_offsets : NULL,
@@ -325,6 +509,7 @@ static int clone_child(void *ctx, struct err *e)
 	(void)close(fds[1]);
 	own_close(&c->listen);
 	own_close(&c->console_socket);
+	own_close(&c->warden_end);
 	return r;
 }
 
@@ -487,15 +672,20 @@ static const struct step steps[] = {
 	{"claim id",         NULL,                claim_id,         release_id,       STEP_PLAIN},
 	{"console socket",   has_console_socket,  connect_console,  NULL,             STEP_PLAIN},
 	{"start socket",     waits_for_start,     listen_for_start, NULL,             STEP_NAMED},
+	{"id range",         pools_ids,           claim_ids,        release_ids,      STEP_PLAIN},
+	{"cpus",             pins_cpus,           claim_cpus,       release_cpus,     STEP_PLAIN},
 	{"first state",      NULL,                save_first_state, NULL,             STEP_NAMED},
 	{"cgroup",           NULL,                make_cgroup,      drop_cgroup,      STEP_NAMED},
 	{"notify socket",    wants_notify,        make_notify,      NULL,             STEP_PLAIN},
+	{"warden",           has_warden,          make_warden,      end_warden,       STEP_NAMED},
+	{"user namespace",   is_late,             make_userns,      NULL,             STEP_PLAIN},
 	{"open sources",     opens_sources,       open_sources,     close_sources,    STEP_PLAIN},
 	{"open namespaces",  joins_namespaces,    open_namespaces,  close_namespaces, STEP_PLAIN},
 	{"prepare stub",     NULL,                prepare_stub,     NULL,             STEP_NAMED},
 	{"clone",            NULL,                clone_child,      kill_child,       STEP_PLAIN},
 	{"id maps",          maps_child,          write_maps,       NULL,             STEP_NAMED},
 	{"attach to cgroup", attaches,            attach,           NULL,             STEP_NAMED},
+	{"adopt",            has_warden,          adopt,            NULL,             STEP_NAMED},
 	{"resctrl",          has_resctrl,         apply_resctrl,    drop_resctrl,     STEP_NAMED},
 	{"network devices",  moves_devices,       move_devices,     NULL,             STEP_NAMED},
 	{"tell placed",      wants_placed,        tell_placed,      NULL,             STEP_NAMED},
@@ -528,6 +718,9 @@ int create_init(struct create *c, const struct container_host *h,
 		.pid = -1,
 		.pidfd = -1,
 		.master = -1,
+		.userns = -1,
+		.warden_end = -1,
+		.detached = WARDEN_DETACHED_NONE,
 		.foreground = {.signals = -1, .tty = -1},
 		.notify = {.sock = -1            },
 		.hook_output = HOOK_OUTPUT_KEPT,
@@ -536,7 +729,8 @@ int create_init(struct create *c, const struct container_host *h,
 	int r = process_check_preserved(passed, e);
 	if (r == 0)
 		process_close_all_but(passed, (int[]){log_fd()}, 1);
-	return r;
+	c->id = o->id;
+	return r < 0 || o->id ? r : direct_id(a, &c->id, e);
 }
 
 void create_done(struct create *c)
@@ -551,6 +745,10 @@ void create_done(struct create *c)
 	own_close(&c->console_socket);
 	own_close(&c->listen);
 	own_close(&c->stub);
+	own_close(&c->userns);
+	own_close(&c->warden_end);
+	warden_detached_leave(&c->detached);
+	warden_close(c->warden);
 	own_close(&c->sync);
 	own_close(&c->pidfd);
 	own_close(&c->master);
@@ -559,15 +757,15 @@ void create_done(struct create *c)
 /* The steps of both verbs up to READY (run) or CREATED (create). */
 int create_make(struct create *c, bool run, struct err *e)
 {
-	struct plan_request req = {.host = c->host, .opts = c->opts, .run = run};
-	int r = store_check_id(c->opts->id, e);
+	struct plan_request req = {.host = c->host, .opts = c->opts, .id = c->id, .run = run};
+	int r = store_check_id(c->id, e);
 
 	if (r < 0)
 		return r;
 	r = plan_make(c->arena, &req, &c->plan, e);
 	if (r == 0 && c->plan.sealed_self)
 		r = launch_reexec_sealed(e);
-	if (r == 0)
+	if (r == 0 && !c->plan.level)
 		r = annotation_hook_output(&c->plan.config, &c->hook_output, e);
 	/* Not before: over a re-execution what it blocks would become the caller's mask. */
 	if (r == 0 && c->in_foreground)

@@ -17,10 +17,13 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "cgroup/cgroup.h"
+#include "cpu/pin.h"
 #include "cpu/resctrl.h"
+#include "ns/idpool.h"
 #include "run/hooks.h"
 #include "status.h"
 #include "store.h"
+#include "warden/warden.h"
 
 enum { SOON_MS = 1000, KILL_WAIT_MS = 10000 };
 
@@ -167,6 +170,66 @@ static int run_poststop(void *ctx, struct err *e)
 	return 0;
 }
 
+static bool has_detached(const void *ctx)
+{
+	return ((const struct destroy *)ctx)->state->warden_pid;
+}
+
+/*
+ * It ends with the sandbox's init, after its last words into the directory that goes next.  Who
+ * does not: it lost its sandbox before it could adopt it, or is stopped.
+ */
+static int end_warden(void *ctx, struct err *e)
+{
+	struct destroy *d = ctx;
+	pid_t pid = (pid_t)d->state->warden_pid;
+
+	(void)e;
+	warden_await_end(d->dir, SOON_MS);
+	own_fd int fd = sys_pidfd_open(pid, 0);
+	/* Gone, or only waiting for its sandbox's init to be reaped: then the signal does nothing.
+	 */
+	if (fd >= 0 && process_start_time(pid) == d->state->warden_start_time)
+		(void)sys_pidfd_send_signal(fd, SIGKILL);
+	return 0;
+}
+
+static bool has_ids(const void *ctx)
+{
+	return ((const struct destroy *)ctx)->state->ids_directory;
+}
+
+static bool has_cpus(const void *ctx)
+{
+	return ((const struct destroy *)ctx)->state->cpus_directory;
+}
+
+static const char *directory(const struct destroy *d)
+{
+	return arena_printf(d->arena, "%s/%s", d->host->root, d->state->id);
+}
+
+/* Nothing of the sandbox runs any more: the range may go to another. */
+static int release_ids(void *ctx, struct err *e)
+{
+	struct destroy *d = ctx;
+	/* Where the pool begins and ends does not matter to a slot that is given back. */
+	const struct idpool_config c = {
+		.directory = d->state->ids_directory,
+		.count = UINT32_MAX,
+		.quarantine = UINT32_MAX,
+	};
+
+	return idpool_release(&c, d->state->ids_slot, directory(d), e);
+}
+
+static int release_cpus(void *ctx, struct err *e)
+{
+	struct destroy *d = ctx;
+
+	return pin_release(d->state->cpus_directory, directory(d), e);
+}
+
 static int remove_state(void *ctx, struct err *e)
 {
 	struct destroy *d = ctx;
@@ -176,12 +239,15 @@ static int remove_state(void *ctx, struct err *e)
 
 /* What state.json is needed for comes before it; each step finds nothing to do in a second run. */
 static const struct step steps[] = {
-	{"kill process",   NULL,        kill_process,   NULL, STEP_PLAIN},
-	{"remove cgroup",  NULL,        remove_cgroup,  NULL, STEP_PLAIN},
-	{"remove resctrl", has_resctrl, remove_resctrl, NULL, STEP_PLAIN},
-	{"check gone",     NULL,        check_gone,     NULL, STEP_PLAIN},
-	{"poststop hooks", NULL,        run_poststop,   NULL, STEP_PLAIN},
-	{"remove state",   NULL,        remove_state,   NULL, STEP_PLAIN},
+	{"kill process",   NULL,         kill_process,   NULL, STEP_PLAIN},
+	{"remove cgroup",  NULL,         remove_cgroup,  NULL, STEP_PLAIN},
+	{"remove resctrl", has_resctrl,  remove_resctrl, NULL, STEP_PLAIN},
+	{"check gone",     NULL,         check_gone,     NULL, STEP_PLAIN},
+	{"end warden",     has_detached, end_warden,     NULL, STEP_PLAIN},
+	{"poststop hooks", NULL,         run_poststop,   NULL, STEP_PLAIN},
+	{"release ids",    has_ids,      release_ids,    NULL, STEP_PLAIN},
+	{"release cpus",   has_cpus,     release_cpus,   NULL, STEP_PLAIN},
+	{"remove state",   NULL,         remove_state,   NULL, STEP_PLAIN},
 };
 
 int container_destroy(const struct container_host *h, int dir, const struct brig_state *s,

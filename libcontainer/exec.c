@@ -23,6 +23,7 @@
 #include "container.h"
 #include "join.h"
 #include "plan.h"
+#include "policy/policy.h"
 #include "process.h"
 #include "run/foreground.h"
 #include "run/launch.h"
@@ -31,6 +32,7 @@
 #include "run/sync.h"
 #include "status.h"
 #include "store.h"
+#include "warden/warden.h"
 
 struct exec {
 	const struct container_host *host;
@@ -44,6 +46,10 @@ struct exec {
 	struct oci_process spec;
 	struct plan_process process;
 	struct seccomp_program seccomp;
+	struct policy *policy; /* NULL: custom */
+	struct harden_plan harden;
+	uint32_t host_uid;
+	int warden;
 	bool privileged, staged, attach, enter_cgroup, in_userns;
 	uint64_t enter; /* CLONE_NEW... */
 	int target;     /* pidfd of init */
@@ -54,6 +60,19 @@ struct exec {
 };
 
 /* --- the plan ----------------------------------------------------------------------------- */
+
+static int load_policy(struct exec *x, struct err *e)
+{
+	struct policy *p = arena_new(x->arena, sizeof(*p));
+	char *text;
+	size_t len;
+
+	if (file_read(x->arena, x->dir, STORE_POLICY, POLICY_MAX_BYTES, &text, &len, e) < 0 ||
+	    policy_parse(x->arena, text, len, p, e) < 0)
+		return err_wrap(e, STORE_POLICY);
+	x->policy = p;
+	return 0;
+}
 
 static int load(struct exec *x, struct err *e)
 {
@@ -71,6 +90,8 @@ static int load(struct exec *x, struct err *e)
 		return -e->code;
 	if (!x->config.process)
 		x->config.process = &plan_no_process;
+	if (!str_eq(x->state.level, "custom") && load_policy(x, e) < 0)
+		return -e->code;
 	switch (status_of(x->dir, &x->state, x->cgroup)) {
 	case STATUS_STOPPED:
 	case STATUS_CREATING:
@@ -197,6 +218,9 @@ static uint64_t namespaces_to_enter(const struct exec *x)
 	struct stat mine, theirs;
 	char path[64];
 
+	/* Entered last (docs/design.md). */
+	if (x->state.late_userns)
+		return ns & ~(uint64_t)CLONE_NEWUSER;
 	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)x->state.pid);
 	if (ns & CLONE_NEWUSER && stat(path, &theirs) == 0 &&
 	    stat("/proc/self/ns/user", &mine) == 0 && mine.st_ino == theirs.st_ino &&
@@ -212,7 +236,7 @@ static bool may_be_traced(const struct exec *x)
 	struct caps_plan caps;
 	struct err ignored;
 
-	if (x->in_userns)
+	if (x->in_userns || (x->state.late_userns && !(x->ns.join & CLONE_NEWPID)))
 		return false;
 	if (x->ns.join & CLONE_NEWPID) /* what the others in there may do is not known */
 		return true;
@@ -220,6 +244,54 @@ static bool may_be_traced(const struct exec *x)
 		return false;
 	return caps_plan_make(x->config.process->capabilities, &caps, &ignored) < 0 ||
 	       caps.bounding & UINT64_C(1) << CAP_SYS_PTRACE;
+}
+
+/* What a level says about one more process: no more than the first one got. */
+static int apply_policy(struct exec *x, struct err *e)
+{
+	struct policy_facts f = {
+		.rootless = !x->privileged,
+		.nested = plan_in_user_namespace(),
+		.state_root = x->host->root,
+		.preserve_fds = x->opts->preserve_fds,
+	};
+
+	if (policy_facts_read(&f, e) < 0 ||
+	    policy_apply_process(x->arena, x->policy, &f, &x->spec, e) < 0)
+		return err_wrap(e, "level %s", x->policy->level.name);
+	return plan_level_harden(x->arena, x->policy, &x->config, x->ns.make, x->ns.join,
+				 &x->harden, e);
+}
+
+/* Options that add rights are cut as the process document is: nothing is added past a level. */
+static int add_caps(struct exec *x, struct err *e)
+{
+	const char *const *caps = x->opts->caps;
+
+	if (!caps)
+		return 0;
+	struct oci_capabilities *c = arena_new(x->arena, sizeof(*c));
+	if (x->spec.capabilities)
+		*c = *x->spec.capabilities;
+	c->bounding = append(x->arena, c->bounding, c->n_bounding, caps, &c->n_bounding);
+	c->effective = append(x->arena, c->effective, c->n_effective, caps, &c->n_effective);
+	c->permitted = append(x->arena, c->permitted, c->n_permitted, caps, &c->n_permitted);
+	x->spec.capabilities = c;
+	(void)e;
+	return 0;
+}
+
+/* The id that a process of the container has on the host, from the map of its first process. */
+static int find_host_uid(struct exec *x, struct err *e)
+{
+	struct idmap map;
+	int r = idmap_read(x->arena, (pid_t)x->state.pid, &map, e);
+
+	if (r < 0)
+		return r;
+	if (!idmap_uid_to_host(&map, x->process.creds.uid, &x->host_uid))
+		return err_msg(e, EINVAL, "user: uid %u is not mapped", x->process.creds.uid);
+	return 0;
 }
 
 static int plan(struct exec *x, struct err *e)
@@ -232,6 +304,8 @@ static int plan(struct exec *x, struct err *e)
 	if (r < 0)
 		return r;
 	x->privileged = plan_is_privileged();
+	if (x->policy && (add_caps(x, e) < 0 || apply_policy(x, e) < 0))
+		return -e->code;
 	x->enter = namespaces_to_enter(x);
 	x->in_userns = x->enter & CLONE_NEWUSER;
 	struct plan_process_request req = {
@@ -242,8 +316,11 @@ static int plan(struct exec *x, struct err *e)
 	};
 	if (plan_process_make(x->arena, &req, &x->process, e) < 0)
 		return err_wrap(e, "process");
-	annotation_creds(&x->config, &x->process.creds);
-	for (size_t i = 0; o->caps && o->caps[i]; i++)
+	if (x->state.late_userns && find_host_uid(x, e) < 0)
+		return -e->code;
+	if (!x->policy)
+		annotation_creds(&x->config, &x->process.creds);
+	for (size_t i = 0; !x->policy && o->caps && o->caps[i]; i++)
 		if (caps_plan_add(&x->process.caps, o->caps[i], e) < 0)
 			return -e->code;
 	if (seccomp_restore(x->arena, x->dir, STORE_SECCOMP, &x->seccomp, e) < 0)
@@ -291,7 +368,13 @@ static bool wants_console_fd(const void *ctx)
 }
 static bool has_listener(const void *ctx)
 {
-	return exec_of(ctx)->seccomp.notify;
+	return exec_of(ctx)->seccomp.notify && exec_of(ctx)->join.seccomp_early;
+}
+static bool has_warden(const void *ctx)
+{
+	const struct exec *x = exec_of(ctx);
+
+	return x->policy && x->seccomp.notify && !x->join.seccomp_early;
 }
 
 static int connect_console(void *ctx, struct err *e)
@@ -300,6 +383,15 @@ static int connect_console(void *ctx, struct err *e)
 
 	x->console_socket = unix_connect(x->opts->console_socket, e);
 	return x->console_socket < 0 ? err_wrap(e, "console socket") : 0;
+}
+
+static int connect_warden(void *ctx, struct err *e)
+{
+	struct exec *x = ctx;
+
+	x->warden = warden_connect(x->dir, e);
+	x->join.warden = x->warden;
+	return x->warden < 0 ? x->warden : 0;
 }
 
 static int affinity(void *ctx, struct err *e)
@@ -427,6 +519,7 @@ static int await_exec(void *ctx, struct err *e)
 static const struct step steps[] = {
 	{"console socket",   has_console_socket, connect_console, NULL,       STEP_PLAIN},
 	{"cpu affinity",     has_affinity,       affinity,        NULL,       STEP_NAMED},
+	{"warden",           has_warden,         connect_warden,  NULL,       STEP_NAMED},
 	{"prepare stub",     NULL,               prepare_stub,    NULL,       STEP_NAMED},
 	{"clone",            NULL,               clone_child,     kill_child, STEP_PLAIN},
 	{"attach to cgroup", attaches,           attach,          NULL,       STEP_PLAIN},
@@ -443,7 +536,10 @@ static const struct step steps[] = {
 
 static void prepare_join(struct exec *x)
 {
-	bool early = x->seccomp.insns && (!x->process.no_new_privs || x->seccomp.notify);
+	/* A level's notifications go to its warden, right before the execve. */
+	bool level_notify = x->policy && str_eq(x->policy->level.seccomp.violation, "notify");
+	bool early = x->seccomp.insns &&
+		     (!x->process.no_new_privs || (x->seccomp.notify && !level_notify));
 
 	x->join = (struct join){
 		.process = &x->process,
@@ -460,6 +556,10 @@ static void prepare_join(struct exec *x)
 		.ns = x->enter & ~(uint64_t)(NS_FOR_CHILDREN),
 		.console_socket_path = x->opts->console_socket,
 		.foreground = x->opts->detach ? NULL : &x->foreground,
+		.harden = x->policy ? &x->harden : NULL,
+		.late_userns = x->state.late_userns,
+		.host_uid = x->host_uid,
+		.warden = -1,
 	};
 }
 
@@ -517,6 +617,7 @@ int container_exec(const struct container_host *h, const struct container_exec_o
 		.sync = -1,
 		.pidfd = -1,
 		.master = -1,
+		.warden = -1,
 		.foreground = {.signals = -1, .tty = -1},
 	};
 	unsigned int preserved = o->preserve_fds + plan_listen_fds();
@@ -533,6 +634,7 @@ int container_exec(const struct container_host *h, const struct container_exec_o
 	own_close(&x.target);
 	own_close(&x.console_socket);
 	own_close(&x.stub);
+	own_close(&x.warden);
 	own_close(&x.sync);
 	own_close(&x.pidfd);
 	own_close(&x.master);

@@ -17,6 +17,7 @@
 #include "base/procfd.h"
 #include "base/step.h"
 #include "base/str.h"
+#include "net/egress.h"
 #include "net/netdev.h"
 #include "process.h"
 #include "run/hooks.h"
@@ -71,7 +72,7 @@ static bool in_userns(const void *ctx)
 }
 static bool wants_keyring(const void *ctx)
 {
-	return plan_of(ctx)->new_keyring;
+	return plan_of(ctx)->new_keyring || plan_of(ctx)->level;
 }
 static bool own_cgroup_ns(const void *ctx)
 {
@@ -80,6 +81,16 @@ static bool own_cgroup_ns(const void *ctx)
 static bool own_net_ns(const void *ctx)
 {
 	return plan_of(ctx)->ns.make & CLONE_NEWNET;
+}
+static bool denies_egress(const void *ctx)
+{
+	const struct plan *p = plan_of(ctx);
+
+	return p->level && p->level->egress_deny && (p->ns.make | p->ns.join) & CLONE_NEWNET;
+}
+static bool enters_userns(const void *ctx)
+{
+	return plan_of(ctx)->level && plan_of(ctx)->level->late;
 }
 static bool has_names(const void *ctx)
 {
@@ -164,6 +175,13 @@ static int loopback(void *ctx, struct err *e)
 	return net_loopback_up(e);
 }
 
+/* Before anything of the workload's exists in the namespace. */
+static int egress(void *ctx, struct err *e)
+{
+	(void)ctx;
+	return egress_deny_all(e);
+}
+
 static int host_names(void *ctx, struct err *e)
 {
 	struct child *c = ctx;
@@ -188,7 +206,11 @@ static int early_attributes(void *ctx, struct err *e)
 {
 	struct child *c = ctx;
 
-	return attrs_apply_early(c->plan->process.attrs, c->process.proc, e);
+	int r = attrs_apply_early(c->plan->process.attrs, c->process.proc, e);
+
+	if (r < 0 || !c->plan->level)
+		return r;
+	return harden_sysctls(&c->plan->level->harden, c->process.proc, e);
 }
 
 static int become_root(void *ctx, struct err *e)
@@ -208,7 +230,7 @@ static int open_sources(void *ctx, struct err *e)
 {
 	struct child *c = ctx;
 
-	return fs_open(c->in->arena, c->plan->fs, NULL, &c->fs, e);
+	return fs_open(c->in->arena, c->plan->fs, c->in->owner, &c->fs, e);
 }
 
 static int build_fs(void *ctx, struct err *e)
@@ -279,8 +301,11 @@ static int enter_root(void *ctx, struct err *e)
 	c->process.root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (c->process.root < 0)
 		return err_set(e, errno, "open the container's root");
-	/* As the peers do: a working directory that the image lacks is made. */
+	/* As the peers do: a working directory that the image lacks is made; at a level it has come
+	 * with the mount points. */
 	struct err ignored;
+	if (c->plan->level)
+		return 0;
 	own_fd int cwd = inroot_mkdirs(c->process.root, c->plan->process.cwd, 0, &ignored);
 	(void)cwd;
 	return 0;
@@ -301,6 +326,16 @@ static int privileged(void *ctx, struct err *e)
 	if (r == 0)
 		r = process_labels(&c->process, e);
 	return r < 0 ? r : process_privileged(&c->process, e);
+}
+
+static int enter_userns(void *ctx, struct err *e)
+{
+	return process_enter_userns(&((struct child *)ctx)->process, e);
+}
+
+static int rights(void *ctx, struct err *e)
+{
+	return process_rights(&((struct child *)ctx)->process, e);
 }
 
 static int early_filter(void *ctx, struct err *e)
@@ -324,7 +359,8 @@ static int ready(void *ctx, struct err *e)
 
 	/* What is kept while it waits: nothing that leads outside, nor the lock on the state. */
 	const struct hook_output *hooks = c->in->hook_output;
-	int keep[] = {c->in->sync, c->in->listen, c->in->stub, log_fd(), hooks->out, hooks->err};
+	int keep[] = {c->in->sync, c->in->listen, c->in->stub,      log_fd(),
+		      hooks->out,  hooks->err,    c->process.warden};
 
 	process_close_all_but(c->plan->process.preserve_fds, keep, LEN(keep));
 	/* From here on the runtime may go: a created container waits for start without it. */
@@ -406,7 +442,11 @@ static int execute(void *ctx, struct err *e)
  * - early attributes before become root: net.* sysctls and oom_score_adj check the kuid, which is
  *   still the host's root; late sysctls after it: ipc ones check that of the namespace;
  * - cgroup namespace after placed: it is rooted where the process is;
- * - everything that needs a capability or the host's paths before user.
+ * - everything that needs a capability or the host's paths before user;
+ * - at a level the user namespace comes after all that builds: only then is nothing of the
+ *   sandbox's owned by it (mounts, network, /proc);
+ * - rlimits before it: raising one takes a capability over the host's;
+ * - bounding set, securebits after it: entering resets them.
  */
 static const struct step steps[] = {
 	{"session",               NULL,                 begin,                  NULL, STEP_NAMED},
@@ -416,6 +456,7 @@ static const struct step steps[] = {
 	{"keyring",               wants_keyring,        keyring,                NULL, STEP_NAMED},
 	{"cgroup namespace",      own_cgroup_ns,        cgroup_namespace,       NULL, STEP_NAMED},
 	{"loopback",              own_net_ns,           loopback,               NULL, STEP_NAMED},
+	{"egress",                denies_egress,        egress,                 NULL, STEP_NAMED},
 	{"host names",            has_names,            host_names,             NULL, STEP_NAMED},
 	{"open procfs",           wants_procfs,         open_procfs,            NULL, STEP_NAMED},
 	{"early attributes",      wants_procfs,         early_attributes,       NULL, STEP_NAMED},
@@ -429,6 +470,8 @@ static const struct step steps[] = {
 	{"enter root",            NULL,                 enter_root,             NULL, STEP_NAMED},
 	{"seal root",             NULL,                 seal_root,              NULL, STEP_NAMED},
 	{"privileged",            NULL,                 privileged,             NULL, STEP_PLAIN},
+	{"user namespace",        enters_userns,        enter_userns,           NULL, STEP_NAMED},
+	{"rights",                NULL,                 rights,                 NULL, STEP_NAMED},
 	{"early filter",          NULL,                 early_filter,           NULL, STEP_NAMED},
 	{"user",		  NULL,                 user,                   NULL, STEP_NAMED},
 	{"find program",          has_program,          find_program,           NULL, STEP_PLAIN},
@@ -459,6 +502,11 @@ int init_main(void *ctx)
 				  .sync = in->sync,
 				  .stub = in->stub,
 				  .slave = -1,
+				  .harden = in->plan->level ? &in->plan->level->harden : NULL,
+				  .userns = in->userns,
+				  .host_uid = in->host_uid,
+				  .warden = in->warden,
+				  .dies_with_warden = in->foreground,
 				  },
 	};
 

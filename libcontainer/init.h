@@ -19,7 +19,11 @@ struct init {
 	int sync;              /* our end of the pair */
 	int listen;            /* start socket; -1: run, which does not wait */
 	int stub;
-	int console_socket; /* connected; -1: none */
+	const struct fs_owner *owner; /* NULL without a late user namespace */
+	int userns;                   /* to enter last; -1 */
+	uint32_t host_uid;            /* of the process in it */
+	int warden;                   /* connected, -1 */
+	int console_socket;           /* connected; -1: none */
 	const struct hook_output *hook_output;
 	const struct foreground *foreground; /* whose signal mask to undo; NULL: none */
 };

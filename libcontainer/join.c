@@ -42,7 +42,7 @@ static bool wants_procfs(const void *ctx)
 {
 	const struct plan_process *p = join_of(ctx)->process;
 
-	return p->apparmor || p->selinux || attrs_need_procfs(p->attrs);
+	return join_of(ctx)->harden || p->apparmor || p->selinux || attrs_need_procfs(p->attrs);
 }
 static bool enters(const void *ctx)
 {
@@ -51,6 +51,10 @@ static bool enters(const void *ctx)
 static bool in_userns(const void *ctx)
 {
 	return join_of(ctx)->in_userns;
+}
+static bool enters_userns(const void *ctx)
+{
+	return join_of(ctx)->late_userns;
 }
 static bool has_terminal(const void *ctx)
 {
@@ -130,8 +134,8 @@ static int console(void *ctx, struct err *e)
 	struct joiner *c = ctx;
 	const struct join *j = c->j;
 	own_fd int master = -1;
-	int r = fs_pty_of_root(j->process->spec->console_size, j->process->creds.uid, &master,
-			       &c->process.slave, e);
+	uint32_t uid = j->late_userns ? j->host_uid : j->process->creds.uid;
+	int r = fs_pty_of_root(j->process->spec->console_size, uid, &master, &c->process.slave, e);
 
 	if (r < 0)
 		return r;
@@ -151,6 +155,16 @@ static int privileged(void *ctx, struct err *e)
 	if (r == 0)
 		r = attrs_affinity_final(c->j->process->attrs, e);
 	return r < 0 ? r : process_privileged(&c->process, e);
+}
+
+static int enter_userns(void *ctx, struct err *e)
+{
+	return process_enter_userns(&((struct joiner *)ctx)->process, e);
+}
+
+static int rights(void *ctx, struct err *e)
+{
+	return process_rights(&((struct joiner *)ctx)->process, e);
 }
 
 /* The runtime cannot tell an execve from a death: all that is likely to kill us, such as the
@@ -200,6 +214,8 @@ static const struct step steps[] = {
 	{"keyring",          wants_keyring, keyring,          NULL, STEP_NAMED},
 	{"console",          has_terminal,  console,          NULL, STEP_NAMED},
 	{"privileged",       NULL,          privileged,       NULL, STEP_PLAIN},
+	{"user namespace",   enters_userns, enter_userns,     NULL, STEP_NAMED},
+	{"rights",           NULL,          rights,           NULL, STEP_NAMED},
 	{"ready",            NULL,          ready,            NULL, STEP_NAMED},
 	{"early filter",     NULL,          early_filter,     NULL, STEP_NAMED},
 	{"user",             NULL,          user,             NULL, STEP_NAMED},
@@ -225,6 +241,10 @@ int join_main(void *ctx)
 				  .sync = j->sync,
 				  .stub = j->stub,
 				  .slave = -1,
+				  .harden = j->harden,
+				  .userns = j->late_userns ? j->target : -1,
+				  .host_uid = j->host_uid,
+				  .warden = j->warden,
 				  },
 	};
 

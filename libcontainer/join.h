@@ -29,6 +29,10 @@ struct join {
 	int console_socket; /* connected; -1: the terminal goes to the runtime */
 	const char *console_socket_path;
 	const struct foreground *foreground; /* NULL: none */
+	const struct harden_plan *harden;    /* NULL: custom */
+	bool late_userns;                    /* target's user namespace is entered last */
+	uint32_t host_uid;
+	int warden;
 };
 
 /* spawn's child function; ctx is a struct join. */

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "direct.h"
 #include "run/notify.h"
 #include "run/spawn.h"
 
@@ -74,6 +75,9 @@ const struct oci_process plan_no_process = {.args = no_args, .n_args = 1, .cwd =
 static int read_config(struct arena *a, const struct container_create_opts *o, struct plan *p,
 		       struct err *e)
 {
+	if (o->direct)
+		return direct_config(a, o->direct, &p->config, e);
+
 	const char *path =
 		o->config_path ? o->config_path : arena_printf(a, "%s/config.json", o->bundle);
 	char *text;
@@ -113,14 +117,26 @@ static void default_idmap(struct arena *a, struct plan *p)
 	p->idmap = (struct idmap){.uids = &m[0], .gids = &m[1], .n_uids = 1, .n_gids = 1};
 }
 
+const struct idmap *plan_idmap(const struct plan *p)
+{
+	if (p->level && p->level->late)
+		return &p->level->idmap;
+	return p->has_idmap ? &p->idmap : NULL;
+}
+
 static int plan_namespaces(struct arena *a, struct plan *p, struct err *e)
 {
 	const struct oci_linux *l = p->config.linux_;
 
 	if (ns_plan_make(l, &p->ns, e) < 0)
 		return -e->code;
+	if (p->level && plan_level_userns(a, p->level, p, e) < 0)
+		return -e->code;
+	bool late = p->level && p->level->late;
 	p->has_idmap = p->ns.make & CLONE_NEWUSER;
-	if (l && (l->n_uid_mappings || l->n_gid_mappings)) {
+	if (late) {
+		/* level->idmap */
+	} else if (l && (l->n_uid_mappings || l->n_gid_mappings)) {
 		if (!((p->ns.make | p->ns.join) & CLONE_NEWUSER))
 			return err_msg(e, EINVAL,
 				       "linux: uidMappings and gidMappings need a user namespace");
@@ -235,12 +251,14 @@ static int plan_process(struct arena *a, const struct plan_request *req, struct 
 
 	if (plan_process_make(a, &r, &p->process, e) < 0)
 		return err_wrap(e, "process");
-	annotation_creds(&p->config, &p->process.creds);
+	if (!p->level)
+		annotation_creds(&p->config, &p->process.creds);
+	const struct idmap *map = plan_idmap(p);
 	uint32_t ignored;
-	if (p->has_idmap && !idmap_uid_to_host(&p->idmap, p->process.creds.uid, &ignored))
+	if (map && !idmap_uid_to_host(map, p->process.creds.uid, &ignored))
 		return err_msg(e, EINVAL, "process: user: uid: %u is not mapped",
 			       p->process.creds.uid);
-	if (p->has_idmap && !idmap_gid_to_host(&p->idmap, p->process.creds.gid, &ignored))
+	if (map && !idmap_gid_to_host(map, p->process.creds.gid, &ignored))
 		return err_msg(e, EINVAL, "process: user: gid: %u is not mapped",
 			       p->process.creds.gid);
 	if (p->process.terminal && detached && !o->console_socket)
@@ -265,12 +283,10 @@ static int plan_seccomp(struct arena *a, struct plan *p, struct err *e)
 {
 	const struct oci_linux *l = p->config.linux_;
 
-	if (!l || !l->seccomp)
-		return 0;
-	if (seccomp_compile(a, l->seccomp, &p->seccomp, e) < 0)
+	if (l && l->seccomp && seccomp_compile(a, l->seccomp, &p->seccomp, e) < 0)
 		return err_wrap(e, "linux: seccomp");
 	p->seccomp_early = p->seccomp.insns && (!p->process.no_new_privs || p->seccomp.notify);
-	return 0;
+	return p->level ? plan_level_seccomp(a, p->level, &p->seccomp, e) : 0;
 }
 
 /*
@@ -308,8 +324,7 @@ static void plan_notify(struct arena *a, const struct container_host *h, struct 
 
 /* --- all ---------------------------------------------------------------------------------- */
 
-static int plan_cgroup(struct arena *a, const struct plan_request *req, struct plan *p,
-		       struct err *e)
+static struct cgroup_request cgroup_request(const struct plan *p)
 {
 	static const enum cgroup_manager managers[] = {
 		[MANAGER_CGROUPFS] = CGROUP_CGROUPFS,
@@ -318,7 +333,7 @@ static int plan_cgroup(struct arena *a, const struct plan_request *req, struct p
 	};
 	struct cgroup_request r = {
 		.id = p->id,
-		.manager = managers[req->host->manager],
+		.manager = managers[p->manager],
 		.rootless = p->rootless,
 		.own_namespace = p->ns.make & CLONE_NEWCGROUP,
 		.linux_ = p->config.linux_,
@@ -335,13 +350,46 @@ static int plan_cgroup(struct arena *a, const struct plan_request *req, struct p
 			r.delegate =
 				idmap_uid_to_host(&p->idmap, p->process.creds.uid, &r.delegate_uid);
 	}
-	if (cgroup_host_probe(a, &p->cgroup_host, e) < 0)
-		return -e->code;
+	return r;
+}
+
+static int plan_cgroup(struct arena *a, struct plan *p, struct err *e)
+{
+	struct cgroup_request r = cgroup_request(p);
+
 	if (cgroup_plan_make(a, &p->cgroup_host, &r, &p->cgroup, e) < 0)
 		return -e->code;
 	p->cgroup_record = cgroup_plan_record(p->cgroup);
 	p->cgroup_attach = cgroup_plan_needs_attach(p->cgroup);
 	return 0;
+}
+
+int plan_cgroup_with_cpus(struct arena *a, struct plan *p, const char *cpus, struct err *e)
+{
+	struct oci_linux *l = arena_new(a, sizeof(*l));
+	struct oci_resources *r = arena_new(a, sizeof(*r));
+	struct oci_cpu *cpu = arena_new(a, sizeof(*cpu));
+
+	*l = *p->config.linux_;
+	if (l->resources)
+		*r = *l->resources;
+	if (r->cpu)
+		*cpu = *r->cpu;
+	cpu->cpus = cpus;
+	r->cpu = cpu;
+	l->resources = r;
+	p->config.linux_ = l;
+	return plan_cgroup(a, p, e);
+}
+
+static void plan_warden(const struct plan_request *req, struct plan *p)
+{
+	struct plan_level *l = p->level;
+
+	l->detached = !req->run || req->opts->detach;
+	l->encloses = l->detached && p->privileged && p->ns.make & CLONE_NEWPID;
+	/* It takes a process that is born in the warden's namespace. */
+	p->staged = p->staged || l->encloses;
 }
 
 static int plan_fs(struct arena *a, struct plan *p, struct err *e)
@@ -360,6 +408,19 @@ static int plan_fs(struct arena *a, struct plan *p, struct err *e)
 		.idmap = p->has_idmap ? &p->idmap : NULL,
 		.cgroup_layout = cgroup_plan_layout(p->cgroup),
 	};
+	const struct plan_level *l = p->level;
+
+	if (l) {
+		const struct level *lv = &l->policy.level;
+
+		r.late_userns = l->late;
+		r.untouched = p->config.root->readonly;
+		r.private_root = lv->root.private && *lv->root.private;
+		r.tmpfs_size = lv->writable.size ? *lv->writable.size : 0;
+		r.tmpfs_inodes = lv->writable.inodes ? *lv->writable.inodes : 0;
+		r.machine = l->machine;
+	}
+	r.tmpfs_root = p->host_root;
 
 	r.n_cgroup_views = cgroup_plan_views(a, p->cgroup, &views);
 	r.cgroup_views = views;
@@ -391,28 +452,38 @@ int plan_make(struct arena *a, const struct plan_request *req, struct plan *p, s
 	const struct container_create_opts *o = req->opts;
 
 	*p = (struct plan){
-		.id = o->id,
-		.bundle = o->bundle,
+		.id = req->id,
+		.bundle =
+			o->bundle ? o->bundle : arena_printf(a, "%s/%s", req->host->root, req->id),
 		.privileged = plan_is_privileged(),
 		.run = req->run,
 		.no_pivot = o->no_pivot,
 		.new_keyring = !o->no_new_keyring,
 		.console_socket = o->console_socket,
+		.host_root = o->direct && o->direct->host_root,
 	};
 	p->nested = plan_in_user_namespace();
 	p->rootless = is_rootless(req->host, p->nested);
-	if (read_config(a, o, p, e) < 0 || annotation_apply(a, &p->config, e) < 0)
+	p->manager = req->host->manager;
+	if (read_config(a, o, p, e) < 0 || plan_level_make(a, req, p, &p->level, e) < 0)
+		return -e->code;
+	/* crun's annotations are for config.json alone to decide. */
+	if (!p->level && annotation_apply(a, &p->config, e) < 0)
 		return -e->code;
 	const struct oci_linux *l = p->config.linux_;
-	if (plan_namespaces(a, p, e) < 0 || plan_process(a, req, p, e) < 0)
+	if (plan_namespaces(a, p, e) < 0 || plan_process(a, req, p, e) < 0 ||
+	    (p->level && plan_level_finish(a, p->level, p, e) < 0))
 		return -e->code;
+	if (p->level && p->level->has_warden)
+		plan_warden(req, p);
 	plan_notify(a, req->host, p);
-	if (plan_seccomp(a, p, e) < 0 || plan_cgroup(a, req, p, e) < 0 ||
+	if (plan_seccomp(a, p, e) < 0 || cgroup_host_probe(a, &p->cgroup_host, e) < 0 ||
+	    plan_cgroup(a, p, e) < 0 ||
 	    resctrl_plan_make(a, p->id, l ? l->intel_rdt : NULL, &p->resctrl, e) < 0 ||
 	    plan_fs(a, p, e) < 0)
 		return -e->code;
 	p->sealed_self = needs_sealed_self(p);
-	p->need_procfs =
-		attrs_need_procfs(p->process.attrs) || p->process.apparmor || p->process.selinux;
+	p->need_procfs = p->level || attrs_need_procfs(p->process.attrs) || p->process.apparmor ||
+			 p->process.selinux;
 	return 0;
 }

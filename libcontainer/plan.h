@@ -16,6 +16,7 @@
 #include "guard/seccomp.h"
 #include "ns/idmap.h"
 #include "ns/namespace.h"
+#include "plan_level.h"
 #include "run/attrs.h"
 #include "specs/runtime.h"
 #include "specs/state.h"
@@ -49,11 +50,13 @@ struct plan {
 	size_t config_len;
 	struct oci_config config;
 
+	struct plan_level *level; /* NULL: custom */
 	struct ns_plan ns;
 	bool staged;    /* run/spawn.h */
 	bool has_idmap; /* a new user namespace, whose maps brig writes */
 	struct idmap idmap;
 
+	enum container_manager manager;
 	struct cgroup_host cgroup_host;
 	const struct cgroup_plan *cgroup;
 	struct cgroup_record cgroup_record;
@@ -70,6 +73,7 @@ struct plan {
 	bool no_program;    /* config.json has no process: there is nothing that start could run */
 	bool run;           /* no wait for start */
 	bool no_pivot, new_keyring;
+	bool host_root; /* the host's programs in an empty root (--rootfs /) */
 	const char *console_socket;
 	const char *notify_host; /* the caller's NOTIFY_SOCKET, NULL: none */
 };
@@ -77,6 +81,7 @@ struct plan {
 struct plan_request {
 	const struct container_host *host;
 	const struct container_create_opts *opts;
+	const char *id;
 	bool run;
 };
 int plan_make(struct arena *a, const struct plan_request *req, struct plan *out,
@@ -103,8 +108,15 @@ struct plan_process_request {
 int plan_process_make(struct arena *a, const struct plan_process_request *req,
 		      struct plan_process *out, struct err *e) MUST_CHECK;
 
-/* How many descriptors the caller passes by sd_listen_fds(3)'s rules, behind preserve-fds. */
-unsigned int plan_listen_fds(void);
+/* The ids of the container's user namespace, for a pool counted from 0; NULL: has none. */
+const struct idmap *plan_idmap(const struct plan *p);
+
+/*
+ * The cgroup once more, with the CPUs that were claimed for it: pinning is the one decision
+ * that takes a reservation.
+ */
+int plan_cgroup_with_cpus(struct arena *a, struct plan *p, const char *cpus,
+			  struct err *e) MUST_CHECK;
 
 /* Whether the filter lets the exec stub (run/stub) do its work. */
 bool plan_stub_passes(const struct seccomp_program *s);

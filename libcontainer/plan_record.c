@@ -4,7 +4,25 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "plan.h"
+#include "specs/json_print.h"
 #include "store.h"
+
+/* What is carried out, not what was asked for: exec, update and delete go by it. */
+static int save_effective(struct arena *a, const struct plan *p, int dir, struct err *e)
+{
+	struct json_out o;
+	size_t len;
+
+	json_begin(&o, a, 0);
+	json_print_type(&o, oci_config_type(), &p->config);
+	const char *text = json_done(&o, &len);
+	if (file_replace(dir, STORE_CONFIG, text, len, 0600, e) < 0)
+		return -e->code;
+	if (!p->level)
+		return 0;
+	text = policy_print(a, &p->level->policy, &len);
+	return file_replace(dir, STORE_POLICY, text, len, 0600, e);
+}
 
 int plan_record(struct arena *a, const struct plan *p, int dir, struct brig_state *out,
 		struct err *e)
@@ -21,7 +39,10 @@ int plan_record(struct arena *a, const struct plan *p, int dir, struct brig_stat
 		.rootfs = fs_plan_rootfs(p->fs),
 		.created = arena_strdup(a, created),
 		.owner = geteuid(),
-		.level = "custom",
+		.level = p->level ? p->level->policy.level.name : "custom",
+		.digest = p->level ? p->level->policy.digest : NULL,
+		.late_userns = p->level && p->level->late,
+		.cpus_directory = p->level && p->level->pins ? p->level->pin.directory : NULL,
 		.private_pid_ns = p->ns.make & CLONE_NEWPID,
 		.cgroup = p->cgroup_record,
 		.resctrl_group = p->resctrl.own ? p->resctrl.group : NULL,
@@ -29,7 +50,10 @@ int plan_record(struct arena *a, const struct plan *p, int dir, struct brig_stat
 		.annotations = p->config.annotations,
 		.n_annotations = p->config.n_annotations,
 	};
-	if (file_replace(dir, STORE_CONFIG, p->config_text, p->config_len, 0600, e) < 0)
+	if ((p->level || !p->config_text) && save_effective(a, p, dir, e) < 0)
+		return -e->code;
+	if (!p->level && p->config_text &&
+	    file_replace(dir, STORE_CONFIG, p->config_text, p->config_len, 0600, e) < 0)
 		return -e->code;
 	if (p->seccomp.insns && seccomp_save(&p->seccomp, dir, STORE_SECCOMP, e) < 0)
 		return -e->code;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +16,12 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "guard/harden.h"
 #include "guard/lsm.h"
 #include "run/launch.h"
 #include "run/sync.h"
+#include "session.h"
+#include "warden/warden.h"
 
 enum { PASSWD_MAX = 1 << 20 };
 
@@ -90,14 +94,50 @@ int process_privileged(struct process *p, struct err *e)
 	/* With rights first; a network file system may refuse them what it allows the user. */
 	r = process_cwd(p, e);
 	p->cwd_later = r == -EACCES;
-	if (r < 0 && !p->cwd_later)
-		return r;
-	r = caps_drop_bounding(&p->plan->caps, e);
+	return p->cwd_later ? 0 : r;
+}
+
+/*
+ * /dev/stdout and the like are opened by the workload: a pipe that belongs to the runtime's user
+ * would refuse it.  Pipes only: a file or a device of the host's keeps its owner.
+ */
+static int own_pipes(const struct process *p, struct err *e)
+{
+	struct stat st;
+
+	for (int fd = 0; fd <= 2; fd++)
+		if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) && st.st_uid != p->host_uid &&
+		    fchown(fd, p->host_uid, (gid_t)-1) < 0)
+			return err_set(e, errno, "own the pipe on descriptor %d", fd);
+	return 0;
+}
+
+int process_enter_userns(struct process *p, struct err *e)
+{
+	int r = own_pipes(p, e);
+
 	if (r < 0)
 		return r;
-	if (p->plan->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return err_set(e, errno, "no_new_privs");
-	return 0;
+	if (setns(p->userns, CLONE_NEWUSER) < 0)
+		return err_set(e, errno, "enter the user namespace");
+	/* A change of credentials undoes both. */
+	r = session_harden(e);
+	return r < 0 ? r : harden_userns(p->harden, p->proc, e);
+}
+
+int process_rights(struct process *p, struct err *e)
+{
+	const struct harden_plan *h = p->harden;
+	int r = caps_drop_bounding(&p->plan->caps, e);
+
+	if (r == 0 && p->plan->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		r = err_set(e, errno, "no_new_privs");
+	if (!h || r < 0)
+		return r;
+	if ((r = harden_landlock(h, p->root, &p->landlock_abi, e)) < 0 ||
+	    (r = harden_process(h, e)) < 0)
+		return r;
+	return harden_securebits(h, e);
 }
 
 int process_filter_early(struct process *p, struct err *e)
@@ -247,9 +287,35 @@ int process_find(struct process *p, struct err *e)
 
 /* --- the end ------------------------------------------------------------------------------ */
 
+/*
+ * The filter goes on here when the warden gets its listener: the descriptor must leave before
+ * the next execve closes it.  Nothing of what follows is a call that the warden is asked about.
+ */
+static int filter_for_warden(struct process *p, struct err *e)
+{
+	own_fd int listener = -1;
+
+	/* After the change of user, which takes it back (commit_creds, kernel/cred.c), and before
+	 * the message, which fails when the parent has gone by now. */
+	if (p->dies_with_warden && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return err_set(e, errno, "PR_SET_PDEATHSIG");
+	int r = warden_send_started(p->warden, e);
+
+	if (r < 0 || !p->seccomp->notify || p->seccomp_early)
+		return r;
+	r = seccomp_install(p->seccomp, &listener, e);
+	return r < 0 ? r : warden_send_listener(p->warden, listener, e);
+}
+
 int process_exec(struct process *p, int sync, struct err *e)
 {
 	bool late = p->seccomp->insns && !p->seccomp_early;
+	int r = p->warden < 0 ? 0 : filter_for_warden(p, e);
+
+	if (r < 0)
+		return r;
+	if (p->warden >= 0 && p->seccomp->notify)
+		late = false;
 	struct launch l = {
 		.path = p->path,
 		.argv = (char *const *)(uintptr_t)p->plan->args,
@@ -268,8 +334,8 @@ int process_exec(struct process *p, int sync, struct err *e)
 		return launch_exec(p->stub, &l, e);
 	if (late) {
 		int none;
-		int r = seccomp_install(p->seccomp, &none, e);
 
+		r = seccomp_install(p->seccomp, &none, e);
 		if (r < 0)
 			return r;
 	}

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "guard/harden.h"
 #include "guard/seccomp.h"
 #include "plan.h"
 
@@ -16,12 +17,18 @@ struct process {
 	const struct plan_process *plan;
 	const struct seccomp_program *seccomp;
 	bool seccomp_early;
-	bool skip_stub;         /* brig runs from a sealed copy: execve directly */
-	int root;               /* O_PATH of the root directory */
-	int proc;               /* base/procfd.h handle, -1: none needed */
-	int sync;               /* for the listener */
-	int stub;               /* run/launch.h */
-	int slave;              /* pseudoterminal, -1: none */
+	bool skip_stub;                   /* brig runs from a sealed copy: execve directly */
+	int root;                         /* O_PATH of the root directory */
+	int proc;                         /* base/procfd.h handle, -1: none needed */
+	int sync;                         /* for the listener */
+	int stub;                         /* run/launch.h */
+	int slave;                        /* pseudoterminal, -1: none */
+	const struct harden_plan *harden; /* NULL: custom */
+	int landlock_abi;                 /* what was achieved */
+	int userns;             /* entered by process_enter_userns; -1: is inside, or none */
+	uint32_t host_uid;      /* of creds.uid, for pipes that are standard streams */
+	int warden;             /* connected to the warden, -1: there is none */
+	bool dies_with_warden;  /* which is its parent: a foreground run */
 	const char *path;       /* of the program, from process_find on */
 	const char *const *env; /* with HOME, from process_find on */
 	bool cwd_later;
@@ -32,8 +39,12 @@ void process_reset_signals(void);
 /* slave on 0, 1, 2 and as controlling terminal. */
 int process_stdio(struct process *p, struct err *e) MUST_CHECK;
 int process_labels(struct process *p, struct err *e) MUST_CHECK;
-/* rlimits and the like; working directory, bounding set, no_new_privs. */
+/* rlimits and the like; working directory. */
 int process_privileged(struct process *p, struct err *e) MUST_CHECK;
+/* At a level, as the runtime's root: into the user namespace, with all capabilities there. */
+int process_enter_userns(struct process *p, struct err *e) MUST_CHECK;
+/* Bounding set, no_new_privs, Landlock and what else confines from here on. */
+int process_rights(struct process *p, struct err *e) MUST_CHECK;
 int process_cwd(struct process *p, struct err *e) MUST_CHECK;
 /* The filter, if it goes before the capability drop; hands the listener to the other side. */
 int process_filter_early(struct process *p, struct err *e) MUST_CHECK;

@@ -1,9 +1,12 @@
 /* run: create, start and, in the foreground, wait and delete, in one process. */
 #include <errno.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/own.h"
+#include "base/str.h"
 #include "container.h"
 #include "create.h"
 #include "delete.h"
@@ -29,24 +32,65 @@ static int destroy(struct create *c, struct err *e)
 	return container_destroy(c->host, c->dir, &c->state, e);
 }
 
+static int watch(void *ctx, struct err *e)
+{
+	return warden_work(ctx, e);
+}
+
+/* It may have been reaped before the warden looked. */
+static void last_look(struct create *c, int *code)
+{
+	enum { TIMED_OUT = 124, BAD_SYSTEM_CALL = 128 + SIGSYS };
+	const struct warden_end *end = warden_ended(c->warden);
+	struct err ignored;
+
+	(void)!warden_work(c->warden, &ignored);
+	if (str_eq(end->reason, "timeout"))
+		log_warn("%s was ended: its time of %llu ms was over", c->id,
+			 (unsigned long long)end->wall_ms);
+	if (str_eq(end->reason, "syscall"))
+		log_warn("%s was ended: system call %s, which nothing in a sandbox needs", c->id,
+			 end->syscall ? end->syscall : end->arch ? end->arch : "of no name");
+	if (!c->plan.level->policy.direct)
+		return;
+	if (str_eq(end->reason, "timeout"))
+		*code = TIMED_OUT;
+	else if (str_eq(end->reason, "syscall"))
+		*code = BAD_SYSTEM_CALL;
+}
+
 static int wait_for_end(struct create *c, int *code, struct err *e)
 {
+	const struct foreground_watch w = {
+		.fd = c->warden ? warden_fd(c->warden) : -1,
+		.ready = watch,
+		.ctx = c->warden,
+	};
+	struct err ignored;
 	int status = 0;
+
+	c->foreground.watch = &w;
 
 	/* Others may work on it while it runs. */
 	store_unlock(c->dir);
 	if (c->notify.sock >= 0)
 		c->foreground.notify = &c->notify;
 	int r = foreground_wait(&c->foreground, c->pid, c->pidfd, c->master, &status, e);
+	c->foreground.watch = NULL;
 	foreground_end(&c->foreground);
-	if (r < 0)
+	if (r < 0) {
+		/* Nobody watches any more. */
+		(void)!destroy(c, &ignored);
 		return r;
+	}
 	*code = foreground_exit_code(status);
+	if (c->warden)
+		last_look(c, code);
 	if (c->opts->keep)
 		return 0;
 	struct err gone;
 	/* Somebody may have deleted it meanwhile, and made another one of that name. */
-	if (store_lock(c->dir, c->opts->id, &gone) < 0)
+	if (store_lock(c->dir, c->id, &gone) < 0)
 		return 0;
 	c->state.pid = 0;
 	return container_destroy(c->host, c->dir, &c->state, e);

@@ -14,11 +14,14 @@
  * removed while a lock was awaited counts as gone.
  *   state.json   struct brig_state        config.json   the bundle's, as it was at create
  *   seccomp.bpf  the compiled filter      start         socket on which a created one waits
+ *   policy.json  the level, how it came about (not at custom; config.json is what it left)
+ *   warden, ended                        see warden/warden.h
  */
 #define STORE_STATE   "state.json"
 #define STORE_CONFIG  "config.json"
 #define STORE_SECCOMP "seccomp.bpf"
 #define STORE_START   "start"
+#define STORE_POLICY  "policy.json"
 
 /* Letters, digits and _ + - . only, 1 to 255 of them, not "." or "..". */
 int store_check_id(const char *id, struct err *e) MUST_CHECK;

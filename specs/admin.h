@@ -32,8 +32,13 @@ struct admin {
 	const uint32_t *cpu_exclusive_max;
 };
 
+enum { ADMIN_MAX_BYTES = 1 << 20 };
+
+/* What the file leaves out is set afterwards, but for the levels. */
 int admin_parse(struct arena *a, const char *json, size_t len, struct admin *out,
 		struct err *e) MUST_CHECK;
+/* A zeroed struct gets what holds without a file. */
+void admin_defaults(struct admin *out);
 const struct json_type *admin_type(void);
 
 #endif

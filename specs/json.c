@@ -57,6 +57,7 @@ static const struct {
 	uint64_t max;
 } kinds[] = {
 	[JSON_STR] = {"not a string",      0, 0,         0             },
+	[JSON_TEXT] = {"not a plain value", 0, 0,         0             },
 	[JSON_BOOL] = {"not true or false", 0, 0,         0             },
 	[JSON_U16] = {"not an integer",    2, 0,         UINT16_MAX    },
 	[JSON_U32] = {"not an integer",    4, 0,         UINT32_MAX    },
@@ -216,6 +217,19 @@ static char *member(struct reader *r, const struct json_field *f, char *object, 
 	return slot;
 }
 
+/* The text of what is no object, list or null. */
+static int put_text(struct reader *r, const struct token *t, char *slot)
+{
+	struct token text = *t;
+
+	if (t->kind == T_BOOL) {
+		text.text = t->yes ? "true" : "false";
+		text.len = strlen(text.text);
+	}
+	text.kind = T_STRING;
+	return put_string(r, &text, true, slot);
+}
+
 static int put_member(struct reader *r, struct frame *o, const struct token *t)
 {
 	const struct json_field *f = o->field;
@@ -226,6 +240,8 @@ static int put_member(struct reader *r, struct frame *o, const struct token *t)
 	o->present |= UINT64_C(1) << (f - o->type->fields);
 	if (kind == JSON_STR)
 		return put_string(r, t, !(f->flags & JSON_REQUIRED), o->out + f->at);
+	if (kind == JSON_TEXT)
+		return put_text(r, t, o->out + f->at);
 	if (kind == JSON_BOOL && t->kind == T_BOOL) {
 		memcpy(member(r, f, o->out, sizeof(bool)), &t->yes, sizeof(bool));
 		return 1;

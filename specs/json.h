@@ -14,6 +14,7 @@
  */
 enum json_kind {
 	JSON_STR,   /* const char *; an optional "" counts as absent, as Go's omitempty has it */
+	JSON_TEXT,  /* const char *: a string, or a number, true or false as it is written */
 	JSON_BOOL,  /* bool */
 	JSON_U16,   /* uint16_t */
 	JSON_U32,   /* uint32_t */

@@ -283,7 +283,9 @@ static void print_field(struct json_out *o, const struct json_field *f, const ch
 	const char *at = object + f->at, *pointed;
 	size_t n = 0;
 
-	if (f->flags & JSON_PTR || kind == JSON_STR || kind >= JSON_STRS) {
+	bool text = kind == JSON_STR || kind == JSON_TEXT;
+
+	if (f->flags & JSON_PTR || text || kind >= JSON_STRS) {
 		memcpy(&pointed, at, sizeof(pointed));
 		if (!pointed)
 			return;
@@ -292,7 +294,7 @@ static void print_field(struct json_out *o, const struct json_field *f, const ch
 	if (kind >= JSON_STRS)
 		memcpy(&n, object + f->count_at, sizeof(n));
 	json_key(o, f->name);
-	if (kind == JSON_STR)
+	if (text)
 		json_str(o, at);
 	else if (kind == JSON_OBJ)
 		json_print_type(o, f->sub, at);

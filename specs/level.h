@@ -19,17 +19,26 @@ struct json_type; /* specs/json.h */
 
 struct level_root {
 	const bool *readonly;
-	const bool
-		*private; /* a copy of the root file system: no page cache shared with the host */
+	/* a copy of the root file system: no page cache shared with the host */
+	const bool *private;
+};
+
+/* A writable path whose bounds are tighter than those of all; policy_writable() reads them. */
+struct level_own {
+	const char *path;
+	const uint64_t *size; /* bytes; NULL: that of all */
+	const bool *noexec;   /* NULL: that of all */
 };
 
 /* Writable places of a read-only root: each a tmpfs of its own. */
 struct level_writable {
 	const char *const *paths; /* absolute; "writablePaths" adds to them */
 	size_t n_paths;
-	const uint64_t *size, *inodes; /* bytes and inodes of each; also the bound of the config's
-					  own tmpfs mounts */
+	/* bytes and inodes of each; also the bound of the config's own tmpfs mounts */
+	const uint64_t *size, *inodes;
 	const bool *noexec;
+	const struct level_own *own;
+	size_t n_own;
 };
 
 struct level_seccomp {
@@ -49,10 +58,13 @@ struct level_cpu {
 	const char *pin; /* none, cpus */
 };
 
-/* Absent: no bound.  Sizes in bytes, times in milliseconds. */
+/*
+ * Absent: no bound; in a file that extends a level with one, 0 (swap: -1) says so.  Sizes in
+ * bytes, times in milliseconds, cpu in thousandths of one CPU.
+ */
 struct level_limits {
 	const int64_t *memory, *swap, *pids;
-	const uint64_t *nofile, *wall;
+	const uint64_t *nofile, *wall, *cpu;
 };
 
 struct level_env {
@@ -67,8 +79,7 @@ struct level {
 	const char *ids; /* config, range (64 Ki), needed (only what the process has) */
 	struct level_root root;
 	struct level_writable writable;
-	const char *const
-		*capabilities; /* ceiling, CAP_ words; NULL with 0: see has_capabilities */
+	const char *const *capabilities; /* ceiling, CAP_ words */
 	size_t n_capabilities;
 	const bool *all_capabilities; /* true: no ceiling (custom) */
 	const bool *lock_securebits, *no_new_privileges;

@@ -74,6 +74,8 @@ static int check_state(struct arena *a, void *object, struct err *e)
 		{"rootfs",         s->rootfs         },
 		{"resctrlGroup",   s->resctrl_group  },
 		{"resctrlMonitor", s->resctrl_monitor},
+		{"idsDirectory",   s->ids_directory  },
+		{"cpusDirectory",  s->cpus_directory },
 	};
 
 	(void)a;
@@ -84,6 +86,8 @@ static int check_state(struct arena *a, void *object, struct err *e)
 	/* kill(-1) is everybody, kill(0) our own group: a wrong sign must not get that far. */
 	if (s->pid < 0 || s->pid > PID_LIMIT)
 		return err_msg(e, ERANGE, "pid: %lld does not fit", (long long)s->pid);
+	if (s->warden_pid < 0 || s->warden_pid > PID_LIMIT)
+		return err_msg(e, ERANGE, "wardenPid: %lld does not fit", (long long)s->warden_pid);
 	for (size_t i = 0; i < LEN(dirs); i++)
 		if (check_dir(dirs[i].name, dirs[i].path, e) < 0)
 			return -e->code;
@@ -118,6 +122,13 @@ static const struct json_field brig_state_fields[] = {
 	ROW_STR(brig_state, "created", created, REQ),
 	ROW_NUM(brig_state, "owner", owner, REQ, JSON_ID, uint32_t),
 	ROW_STR(brig_state, "level", level, REQ),
+	ROW_STR(brig_state, "digest", digest, 0),
+	ROW_BOOL(brig_state, "lateUserNamespace", late_userns, 0),
+	ROW_STR(brig_state, "idsDirectory", ids_directory, 0),
+	ROW_NUM(brig_state, "idsSlot", ids_slot, 0, JSON_U32, uint32_t),
+	ROW_STR(brig_state, "cpusDirectory", cpus_directory, 0),
+	ROW_NUM(brig_state, "wardenPid", warden_pid, 0, JSON_I64, int64_t),
+	ROW_NUM(brig_state, "wardenStartTime", warden_start_time, 0, JSON_U64, uint64_t),
 	ROW_BOOL(brig_state, "privatePidNamespace", private_pid_ns, REQ),
 	ROW_SUB(brig_state, "cgroup", cgroup, cgroup_record, REQ),
 	ROW_STR(brig_state, "resctrlGroup", resctrl_group, 0),

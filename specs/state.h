@@ -43,6 +43,13 @@ struct brig_state {
 	const char *created; /* RFC 3339 with nanoseconds, UTC */
 	uint32_t owner;      /* uid that ran brig */
 	const char *level;   /* custom */
+	const char *digest;  /* of the effective policy, NULL at custom */
+	bool late_userns;    /* no namespace but the user one is owned by the user one */
+	const char *ids_directory; /* NULL: no range of ids is held */
+	uint32_t ids_slot;
+	const char *cpus_directory; /* NULL: no CPUs are reserved */
+	int64_t warden_pid;         /* a detached warden, 0: none */
+	uint64_t warden_start_time;
 	bool private_pid_ns; /* the container has its own pid namespace: its init's death ends it */
 	struct cgroup_record cgroup;
 	const char *resctrl_group;   /* directory made for intelRdt, NULL: none */

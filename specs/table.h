@@ -17,6 +17,7 @@
 	}
 
 #define ROW_STR(T, n, m, fl)  ROW_(n, JSON_STR, fl, .at = ROW_AT(T, m, const char *))
+#define ROW_TEXT(T, n, m)     ROW_(n, JSON_TEXT, 0, .at = ROW_AT(T, m, const char *))
 #define ROW_BOOL(T, n, m, fl) ROW_(n, JSON_BOOL, fl, .at = ROW_AT(T, m, bool))
 /* A number that is 0 when absent; k and its C type: JSON_U32, uint32_t */
 #define ROW_NUM(T, n, m, fl, k, C) ROW_(n, k, fl, .at = ROW_AT(T, m, C))

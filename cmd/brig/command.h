@@ -13,7 +13,10 @@
 enum {
 	CODE_OK = 0,
 	CODE_FAILED = 1,
-	CODE_NO_TOPIC = 3,      /* no such verb, as runc */
+	CODE_NO_TOPIC = 3,        /* no such verb, as runc */
+	CODE_DIRECT_FAILED = 125, /* run in direct mode: brig failed, not the program */
+	CODE_NOT_EXECUTABLE = 126,
+	CODE_NOT_FOUND = 127,
 	CODE_EXEC_FAILED = 255, /* exec: told apart from codes of the program, as runc */
 };
 

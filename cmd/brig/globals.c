@@ -195,20 +195,13 @@ static int read_rootless(const char *word, enum container_rootless *out, struct 
 	return 0;
 }
 
-int level_check(const char *level, struct err *e)
-{
-	if (!level || str_eq(level, "custom"))
-		return 0;
-	return err_msg(e, ENOTSUP, "level \"%s\": only custom is available in this version", level);
-}
-
 int globals_host(struct arena *a, const struct globals *g, struct container_host *out,
 		 struct err *e)
 {
-	int r = level_check(g->level, e);
+	int r = read_manager(g, &out->manager, e);
 
-	if (r == 0)
-		r = read_manager(g, &out->manager, e);
+	out->level = g->level;
+	out->system_config = g->system_config;
 	if (r == 0)
 		r = read_rootless(g->rootless, &out->rootless, e);
 	if (r < 0)

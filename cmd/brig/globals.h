@@ -18,7 +18,5 @@ int globals_log(const struct globals *g, bool *to_file, struct err *e) MUST_CHEC
 /* Words and paths into what the library wants. */
 int globals_host(struct arena *a, const struct globals *g, struct container_host *out,
 		 struct err *e) MUST_CHECK;
-/* Refuses what this version cannot enforce; level NULL is the default. */
-int level_check(const char *level, struct err *e) MUST_CHECK;
 
 #endif

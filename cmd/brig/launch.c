@@ -26,8 +26,8 @@ const struct opt launch_options[] = {
 	 "keep the caller's session keyring",									NULL, NULL},
 	{"preserve-fds",   NULL, OPT_U32,    AT(create.preserve_fds),   "N",
 	 "pass N more file descriptors, from 3 on",								  NULL, NULL},
-	{"level",          NULL, OPT_STRING, AT(level),                 "LEVEL", "security level of this container", NULL,
-	 NULL														  },
+	{"level",          NULL, OPT_STRING, AT(create.level),          "LEVEL", "security level of this container",
+	 NULL,													     NULL},
 	{NULL,             NULL, OPT_FLAG,   0,                         NULL,    NULL,                               NULL, NULL},
 };
 
@@ -46,17 +46,23 @@ int launch_bundle(struct arena *a, const char *given, const char **out, struct e
 	return 0;
 }
 
-int launch_prepare(struct command *c, struct err *e)
+int launch_paths(struct command *c, struct err *e)
 {
 	struct launch_opts *o = c->opts;
 	const char **paths[] = {&o->create.config_path, &o->create.console_socket,
 				&o->create.pid_file, &o->create.pidfd_socket};
-	int r = level_check(o->level, e);
+	int r = 0;
 
-	o->create.id = c->args[0];
-	if (r == 0)
-		r = launch_bundle(c->arena, o->create.bundle, &o->create.bundle, e);
 	for (size_t i = 0; r == 0 && i < LEN(paths); i++)
 		r = command_path(c->arena, *paths[i], paths[i], e);
 	return r;
+}
+
+int launch_prepare(struct command *c, struct err *e)
+{
+	struct launch_opts *o = c->opts;
+	int r = launch_bundle(c->arena, o->create.bundle, &o->create.bundle, e);
+
+	o->create.id = c->args[0];
+	return r < 0 ? r : launch_paths(c, e);
 }

@@ -6,7 +6,6 @@
 /* What create and run share. */
 struct launch_opts {
 	struct container_create_opts create;
-	const char *level;
 };
 
 extern const struct opt launch_options[];
@@ -17,6 +16,8 @@ extern const char launch_text[];
  * state.json tells must stay true.
  */
 int launch_bundle(struct arena *a, const char *given, const char **out, struct err *e) MUST_CHECK;
+/* Makes the paths of what create and run share absolute. */
+int launch_paths(struct command *c, struct err *e) MUST_CHECK;
 /* Takes the id from the arguments and makes the paths absolute. */
 int launch_prepare(struct command *c, struct err *e) MUST_CHECK;
 

@@ -105,6 +105,64 @@ bool str_bytes(const char *s, int64_t *out)
 	return true;
 }
 
+/* Nanoseconds in a unit of a Go duration; the longer name is looked for first. */
+static const struct word duration_units[] = {
+	{"ns",      1			  },
+	{"us",      1000		       },
+	{"\u00b5s", 1000                       },
+	{"ms",      1000000                    },
+	{"s",       1000000000                 },
+	{"m",       UINT64_C(60) * 1000000000  },
+	{"h",       UINT64_C(3600) * 1000000000},
+	{NULL,      0			  },
+};
+
+/* One "1.5s" at *s added to *ns. */
+static bool duration_part(const char **s, uint64_t *ns)
+{
+	uint64_t whole = 0, fraction = 0, scale = 1, v;
+	const struct word *u = duration_units;
+	bool digits = false;
+
+	for (; isdigit((unsigned char)**s); (*s)++, digits = true)
+		if (__builtin_mul_overflow(whole, 10U, &whole) ||
+		    __builtin_add_overflow(whole, (uint64_t)(**s - '0'), &whole))
+			return false;
+	if (**s == '.')
+		for ((*s)++; isdigit((unsigned char)**s); (*s)++, digits = true)
+			if (scale < 1000000) { /* finer than that is below a millisecond */
+				fraction = fraction * 10 + (uint64_t)(**s - '0');
+				scale *= 10;
+			}
+	if (!digits)
+		return false;
+	while (u->name && !str_starts(*s, u->name))
+		u++;
+	if (!u->name)
+		return false;
+	*s += strlen(u->name);
+	return !__builtin_mul_overflow(whole, u->value, &v) &&
+	       !__builtin_add_overflow(v, u->value / scale * fraction, &v) &&
+	       !__builtin_add_overflow(*ns, v, ns);
+}
+
+bool str_duration(const char *s, uint64_t *ms)
+{
+	uint64_t ns = 0;
+
+	if (strcmp(s, "0") == 0) {
+		*ms = 0;
+		return true;
+	}
+	if (!*s)
+		return false;
+	while (*s)
+		if (!duration_part(&s, &ns))
+			return false;
+	*ms = ns / 1000000 + (ns % 1000000 != 0);
+	return true;
+}
+
 const char *env_get(const char *const *env, const char *name)
 {
 	size_t n = strlen(name);

@@ -30,6 +30,9 @@ bool str_i64(const char *s, int64_t *out);
 /* A size such as 512, 64k, 30M, 1G (base 1024, either case, optional trailing b); -1 allowed. */
 bool str_bytes(const char *s, int64_t *out);
 
+/* A Go duration of at least 0 (1m30s, 100ms, 0) in milliseconds, parts of one rounded up. */
+bool str_duration(const char *s, uint64_t *ms);
+
 /*
  * The value of NAME in a NULL-terminated list of NAME=VALUE, NULL if absent; the last entry
  * counts, as execve callers append overrides.

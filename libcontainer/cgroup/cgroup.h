@@ -110,6 +110,18 @@ int cgroup_pids(struct arena *a, const struct cgroup *cg, pid_t **out, size_t *n
  * and repeats until nothing is left to signal. */
 int cgroup_signal(const struct cgroup *cg, int sig, struct err *e) MUST_CHECK;
 
+/*
+ * How a process that may open nothing (a warden) ends what is in the cgroup: text is written to
+ * fd, which is the caller's.  cgroup.kill where it exists; on v1 the freezer, which keeps a paused
+ * process from dying.  Returns how many of out there are; what is not there is left out.
+ */
+struct cgroup_ending {
+	int fd;
+	const char *text;
+};
+enum { CGROUP_ENDINGS = 2 };
+size_t cgroup_endings(const struct cgroup *cg, struct cgroup_ending out[CGROUP_ENDINGS]);
+
 /* Kills what is left, waits (bounded, 10 s) and removes the directories with sub-cgroups
  * (frozen, threaded ones included) and the systemd unit.  Gone already is success. */
 int cgroup_destroy(struct cgroup *cg, struct err *e) MUST_CHECK;

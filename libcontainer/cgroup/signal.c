@@ -187,3 +187,23 @@ int cgroup_signal(const struct cgroup *cg, int sig, struct err *e)
 	/* Hybrid: what cgroup.kill has hit may still be listed; a second signal does no harm. */
 	return sig == SIGKILL ? kill_by_list(&copy, e) : signal_pids(pids, n, sig, e);
 }
+
+size_t cgroup_endings(const struct cgroup *cg, struct cgroup_ending out[CGROUP_ENDINGS])
+{
+	const struct {
+		const struct cg_dir *dir;
+		const char *file, *text;
+	} all[CGROUP_ENDINGS] = {
+		{cg_unified(cg), "cgroup.kill",   "1"     },
+		{ cg_find(cg,   CG_FREEZER), "freezer.state", "THAWED"},
+	};
+	size_t n = 0;
+
+	for (size_t i = 0; i < CGROUP_ENDINGS; i++) {
+		int fd = all[i].dir ? cg_open_file(all[i].dir, all[i].file, O_WRONLY) : -1;
+
+		if (fd >= 0)
+			out[n++] = (struct cgroup_ending){fd, all[i].text};
+	}
+	return n;
+}

@@ -9,6 +9,7 @@
 #include "base/inroot.h"
 #include "base/own.h"
 #include "base/sys.h"
+#include "fs/owner.h"
 #include "fs/plan.h"
 #include "fs/tree.h"
 
@@ -86,21 +87,44 @@ static int bind_console(const struct fs *fs, int slave, struct err *e)
 	return tree < 0 ? tree : tree_attach(tree, at, e);
 }
 
-int fs_console(const struct fs_plan *p, struct fs *fs, const struct oci_console_size *size,
-	       uint32_t uid, int *master, int *slave, struct err *e)
+static int open_console(const struct fs_plan *p, struct fs *fs, const struct oci_console_size *size,
+			uint32_t uid, int *master, int *slave, struct err *e)
 {
 	own_fd int m = -1, s = -1;
 	int r = fs->devpts >= 0 ? make_pty(fs->devpts, size, uid, &m, &s, e)
 				: pty_below(fs->root, size, uid, &m, &s, e);
 
 	if (r < 0)
-		return err_wrap(e, "console");
+		return r;
 	/* A /dev of the host's keeps its console. */
-	if (p->make_devices && bind_console(fs, s, e) < 0)
-		return err_wrap(e, "console");
+	if (p->make_devices && (r = bind_console(fs, s, e)) < 0)
+		return r;
 	*master = take_fd(&m);
 	*slave = take_fd(&s);
 	return 0;
+}
+
+int fs_console(const struct fs_plan *p, struct fs *fs, const struct oci_console_size *size,
+	       uint32_t uid, int *master, int *slave, struct err *e)
+{
+	struct fs_act act;
+	struct err second;
+	uint32_t host;
+
+	if (!fs_owner_uid(fs->owner, uid, &host))
+		return err_msg(e, EINVAL, "console: user %u is not in the sandbox's user namespace",
+			       uid);
+	/* Without gid= of devpts the group of a terminal is its maker's. */
+	int r = fs_act_begin(&act, fs->owner, e);
+	if (r == 0)
+		r = open_console(p, fs, size, host, master, slave, e);
+	int r2 = fs_act_end(&act, r < 0 ? &second : e);
+	if (r == 0 && r2 < 0) {
+		own_close(master);
+		own_close(slave);
+		r = r2;
+	}
+	return r < 0 ? err_wrap(e, "console") : 0;
 }
 
 int fs_pty_of_root(const struct oci_console_size *size, uint32_t uid, int *master, int *slave,

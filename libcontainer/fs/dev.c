@@ -140,7 +140,25 @@ static int check_node(int dir, const char *name, const struct fs_device *d, stru
 	return 0;
 }
 
-static int make_device(const struct fs_plan *p, int dir, const char *name,
+/* An owner that the sandbox lacks stays who makes the node: 0 inside. */
+static int own_device(const struct fs_owner *o, int dir, const char *name,
+		      const struct fs_device *d, struct err *e)
+{
+	uint32_t uid, gid;
+
+	if (!d->uid && !d->gid)
+		return 0;
+	if (!fs_owner_uid(o, d->uid, &uid))
+		uid = (uint32_t)-1;
+	if (!fs_owner_gid(o, d->gid, &gid))
+		gid = (uint32_t)-1;
+	/* The node is brig's, made just now in a directory held open; no symlink is followed. */
+	if (fchownat(dir, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_set(e, errno, "chown %s", d->path);
+	return 0;
+}
+
+static int make_device(const struct fs_plan *p, const struct fs_owner *o, int dir, const char *name,
 		       const struct fs_device *d, struct err *e)
 {
 	if (p->bind_devices && d->type != S_IFIFO)
@@ -152,10 +170,7 @@ static int make_device(const struct fs_plan *p, int dir, const char *name,
 			return bind_device(dir, name, d, e);
 		return err_set(e, errno, "make device %s", d->path);
 	}
-	/* The node is brig's, made just now in a directory held open; no symlink is followed. */
-	if ((d->uid || d->gid) && fchownat(dir, name, d->uid, d->gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_set(e, errno, "chown %s", d->path);
-	return 0;
+	return own_device(o, dir, name, d, e);
 }
 
 /* A symlink of that name is taken as it is, as runc does; another target may be wanted there. */
@@ -203,7 +218,7 @@ static int make_elsewhere(const struct fs_plan *p, const struct fs *fs, const st
 	own_fd int at = inroot_mkdirs(fs->root, dir, INROOT_NO_SYMLINKS, e);
 	if (at < 0)
 		return at;
-	return make_device(p, at, name, d, e);
+	return make_device(p, fs->owner, at, name, d, e);
 }
 
 int fs_build_devices(const struct fs_plan *p, const struct fs *fs, struct err *e)
@@ -217,7 +232,8 @@ int fs_build_devices(const struct fs_plan *p, const struct fs *fs, struct err *e
 		const struct fs_device *d = &p->devices[i];
 		const char *name = d->path + strlen("/dev/");
 		bool in_dev = str_starts(d->path, "/dev/") && !strchr(name, '/');
-		int r = in_dev ? make_device(p, dev, name, d, e) : make_elsewhere(p, fs, d, e);
+		int r = in_dev ? make_device(p, fs->owner, dev, name, d, e)
+			       : make_elsewhere(p, fs, d, e);
 
 		if (r < 0)
 			return d->listed ? err_wrap(e, "linux: devices")

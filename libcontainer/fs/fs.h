@@ -47,15 +47,18 @@ struct fs_request {
 			      mount points and the cwd by a skeleton layer */
 	bool private_root; /* a copy of the root file system on a tmpfs of its own */
 	bool tmpfs_root;   /* the root is an empty tmpfs, made read-only in the end (--rootfs /) */
-	uint64_t tmpfs_size, tmpfs_inodes; /* bounds of private_root; 0: none */
-	const struct fs_machine *machine;  /* proc and sys are minimal; NULL: as the config says */
+	uint64_t tmpfs_size, tmpfs_inodes; /* bounds of private_root, tmpfs_root; 0: none */
+	/* proc and sys are minimal; NULL: as the config says.  Kept, read by fs_open: the CPUs may
+	 * be claimed after the plan. */
+	const struct fs_machine *machine;
 };
 
 /* What the files of a minimal /proc and /sys tell (high). */
 struct fs_machine {
-	const char *cpus;      /* list of the CPUs given */
-	unsigned int n_cpus;   /* how many of them the quota lets work: 0: all in the list */
-	uint64_t memory, swap; /* limits in bytes; 0: the host's */
+	const char *cpus;    /* list of the CPUs given */
+	unsigned int n_cpus; /* how many of them the quota lets work: 0: all in the list */
+	uint64_t memory;     /* limit in bytes; 0: the host's */
+	uint64_t swap; /* limit of swap alone; 0: none where memory is limited, else the host's */
 };
 
 /* The sandbox's ids on the host, known when its range has been claimed. */
@@ -64,6 +67,10 @@ struct fs_owner {
 				    engine has mapped them, or nothing can be mapped here) */
 	const struct idmap *map; /* inside -> host */
 };
+
+/* The id on the host of an id inside; without an owner the same.  False: not mapped. */
+bool fs_owner_uid(const struct fs_owner *o, uint32_t inside, uint32_t *host);
+bool fs_owner_gid(const struct fs_owner *o, uint32_t inside, uint32_t *host);
 
 struct fs_plan;
 int fs_plan_make(struct arena *a, const struct fs_request *req, const struct fs_plan **out,
@@ -77,21 +84,30 @@ struct fs; /* descriptors of one build */
 /* owner: NULL without late_userns; is kept, not copied. */
 int fs_open(struct arena *a, const struct fs_plan *p, const struct fs_owner *owner, struct fs **out,
 	    struct err *e) MUST_CHECK;
+/*
+ * What could not be had as wished, a sentence each: bind mounts whose file system cannot be
+ * id-mapped.  Known when open has returned.
+ */
+const char *const *fs_recorded(const struct fs *fs, size_t *n);
 /* Closes what is open; for the runtime's side after the clone. NULL allowed. */
 void fs_close(struct fs *fs);
 
 int fs_build(const struct fs_plan *p, struct fs *fs, struct err *e) MUST_CHECK;
 /*
  * A new pseudoterminal of the container's own devpts (TIOCGPTPEER, never a path), slave bound
- * on /dev/console; size may be NULL.  Both descriptors belong to the caller.
+ * on /dev/console; size may be NULL.  uid is the container's user, as inside.  Both descriptors
+ * belong to the caller.
  */
 int fs_console(const struct fs_plan *p, struct fs *fs, const struct oci_console_size *size,
 	       uint32_t uid, int *master, int *slave, struct err *e) MUST_CHECK;
 int fs_enter(const struct fs_plan *p, struct fs *fs, struct err *e) MUST_CHECK;
 int fs_seal(const struct fs_plan *p, struct fs *fs, struct err *e) MUST_CHECK;
 
-/* For exec -t: a pseudoterminal from the devpts at /dev/pts of the current root (checked by
- * fstatfs), by descriptor. */
+/*
+ * For exec -t: a pseudoterminal from the devpts at /dev/pts of the current root (checked by
+ * fstatfs), by descriptor.  uid: as the caller's user namespace knows it (fs_owner_uid before the
+ * container's is entered).
+ */
 int fs_pty_of_root(const struct oci_console_size *size, uint32_t uid, int *master, int *slave,
 		   struct err *e) MUST_CHECK;
 

@@ -93,7 +93,7 @@ static int seal_mounts(const struct fs_plan *p, const struct fs *fs, struct err 
 	static const struct fs_attrs readonly = {.set = MOUNT_ATTR_RDONLY};
 
 	for (size_t i = 0; i < p->n_mounts; i++)
-		if (p->mounts[i].late_readonly &&
+		if (fs->mounts[i].late_readonly &&
 		    tree_set(fs->trees[i], &readonly, 0, -1, false, e) < 0)
 			return err_wrap(e, "mounts[%zu]", i);
 	if (p->readonly && tree_set(fs->root, &readonly, 0, -1, false, e) < 0)
@@ -116,5 +116,6 @@ int fs_seal(const struct fs_plan *p, struct fs *fs, struct err *e)
 			return err_wrap(e, "linux: maskedPaths: %s", p->masked[i]);
 	own_close(&fs->null);
 	own_close(&fs->mask);
+	own_close(&fs->made);
 	return 0;
 }

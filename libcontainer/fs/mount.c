@@ -11,46 +11,12 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "fs/copy.h"
+#include "fs/minimal.h"
+#include "fs/owner.h"
 #include "fs/tree.h"
 
 enum { PROC_ROOT_INO = 1 };
-
-static int map_userns(const struct fs_mount *m, struct fs_userns *ns, struct err *e)
-{
-	if (ns->fd < 0 || ns->of != m->idmap) {
-		own_close(&ns->fd);
-		ns->fd = idmap_userns(m->idmap, e);
-		ns->of = m->idmap;
-	}
-	return ns->fd;
-}
-
-int fs_open_bind(const struct fs_plan *p, const struct fs_mount *m, struct fs_userns *ns,
-		 struct err *e)
-{
-	const struct fs_options *o = &m->opt;
-	own_fd int tree = tree_clone(AT_FDCWD, m->source, o->recursive_bind, e);
-	/* With rootfsPropagation shared the engine wants mounts to travel both ways. */
-	uint64_t propagation = p->peers && !p->has_userns ? 0 : p->default_propagation;
-	int idmap = -1, r = 0;
-
-	if (tree < 0)
-		return tree;
-	if (m->idmap && (idmap = map_userns(m, ns, e)) < 0)
-		return idmap;
-	if (o->recursive_bind) {
-		r = tree_set(tree, NULL, propagation, -1, true, e);
-		propagation = 0;
-	}
-	if (r == 0)
-		r = tree_set(tree, &o->attrs, propagation, o->recursive_idmap ? -1 : idmap, false,
-			     e);
-	if (r == 0)
-		r = tree_set(tree, &o->recursive, 0, o->recursive_idmap ? idmap : -1, true, e);
-	if (r == 0)
-		r = tree_propagate(tree, o, e);
-	return r < 0 ? r : take_fd(&tree);
-}
 
 uint64_t fs_new_attrs(const struct fs_mount *m)
 {
@@ -168,6 +134,24 @@ static int fill_tmpfs(const struct fs *fs, const struct fs_mount *m, int tree, i
 	return from < 0 ? from : fs_copy_up(from, tree, e);
 }
 
+/*
+ * The kernel makes the roots of these two for 0 of the mounting user namespace.  A mount nobody
+ * else sees yet.
+ */
+static int own_tree(const struct fs *fs, const struct fs_mount *m, int tree, struct err *e)
+{
+	bool pts = str_eq(m->type, "devpts");
+	uint32_t uid, gid;
+
+	if (!fs->owner || (!pts && !str_eq(m->type, "mqueue")) ||
+	    !fs_owner_uid(fs->owner, 0, &uid) || !fs_owner_gid(fs->owner, 0, &gid))
+		return 0;
+	if (fchownat(tree, "", uid, gid, AT_EMPTY_PATH) < 0 ||
+	    (pts && fchownat(tree, "ptmx", uid, gid, AT_SYMLINK_NOFOLLOW) < 0))
+		return err_set(e, errno, "chown");
+	return 0;
+}
+
 /* A new file system, attached; returns its descriptor. */
 static int build_new(const struct fs_plan *p, const struct fs *fs, const struct fs_mount *m, int at,
 		     bool existed, struct err *e)
@@ -184,7 +168,9 @@ static int build_new(const struct fs_plan *p, const struct fs *fs, const struct 
 	own_fd int tree = new_tree(p, m, e);
 	if (tree < 0)
 		return tree;
-	int r = existed ? fill_tmpfs(fs, m, tree, at, e) : 0;
+	int r = own_tree(fs, m, tree, e);
+	if (r == 0 && existed)
+		r = fill_tmpfs(fs, m, tree, at, e);
 	if (r == 0)
 		r = tree_propagate(tree, &m->opt, e);
 	if (r == 0)
@@ -205,7 +191,7 @@ static int remount(const struct fs_mount *m, int at, struct err *e)
 
 static int build(const struct fs_plan *p, struct fs *fs, size_t i, struct err *e)
 {
-	const struct fs_mount *m = &p->mounts[i];
+	const struct fs_mount *m = &fs->mounts[i];
 	bool existed;
 	own_fd int at = find_dest(fs, m, fs->trees[i], &existed, e);
 
@@ -224,7 +210,8 @@ static int build(const struct fs_plan *p, struct fs *fs, size_t i, struct err *e
 	case FS_MOUNT_NEW:
 		break;
 	}
-	int tree = build_new(p, fs, m, at, existed, e);
+	int tree = fs_minimal_wants(p, m) ? fs_minimal_build(p, fs, m, at, e)
+					  : build_new(p, fs, m, at, existed, e);
 	if (tree < 0)
 		return tree;
 	fs->trees[i] = tree;
@@ -235,7 +222,7 @@ static int build(const struct fs_plan *p, struct fs *fs, size_t i, struct err *e
 
 int fs_build_mount(const struct fs_plan *p, struct fs *fs, size_t i, struct err *e)
 {
-	const struct fs_mount *m = &p->mounts[i];
+	const struct fs_mount *m = &fs->mounts[i];
 
 	if (build(p, fs, i, e) < 0) {
 		(void)err_wrap(e, "error mounting \"%s\" to rootfs at \"%s\"",

@@ -9,9 +9,9 @@ struct fs_userns {
 	const struct idmap *of;
 };
 
-/* The source of a bind mount as a detached tree with its attributes. */
-int fs_open_bind(const struct fs_plan *p, const struct fs_mount *m, struct fs_userns *ns,
-		 struct err *e) MUST_CHECK;
+/* The source of a bind mount as a detached tree with its attributes (bind.c). */
+int fs_open_bind(struct arena *a, const struct fs_plan *p, struct fs *fs, const struct fs_mount *m,
+		 struct fs_userns *ns, struct err *e) MUST_CHECK;
 /* Attaches mount i of the plan on its destination. */
 int fs_build_mount(const struct fs_plan *p, struct fs *fs, size_t i, struct err *e) MUST_CHECK;
 /*
@@ -19,8 +19,6 @@ int fs_build_mount(const struct fs_plan *p, struct fs *fs, size_t i, struct err 
  */
 int fs_build_cgroup(const struct fs_plan *p, const struct fs_mount *m, int at,
 		    struct err *e) MUST_CHECK;
-/* tmpcopyup: copies the directory from into the tree to; nothing is followed. */
-int fs_copy_up(int from, int to, struct err *e) MUST_CHECK;
 /* Attributes of a new file system's mount. */
 uint64_t fs_new_attrs(const struct fs_mount *m);
 /* Whether a mount may be put on a file of /proc. */

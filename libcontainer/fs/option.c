@@ -59,6 +59,7 @@ static const struct option options[] = {
 	SUPERBLOCK("async", "async"),
 	ATTRS("atime", 0, MOUNT_ATTR__ATIME),
 	SWITCHES("bind", bind),
+	SWITCHES("brig.unmapped", unmapped),
 	IGNORED("defaults"),
 	ATTRS("dev", 0, MOUNT_ATTR_NODEV),
 	ATTRS("diratime", 0, MOUNT_ATTR_NODIRATIME),

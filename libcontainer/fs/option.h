@@ -30,6 +30,7 @@ struct fs_options {
 					    */
 	size_t n_propagation;
 	bool bind, recursive_bind, remount, copy_up, idmap, recursive_idmap;
+	bool unmapped; /* a read-only bind keeps the ids it has: what only root may read stays so */
 	struct fs_data *data; /* of the file system: everything else, in order */
 	size_t n_data;
 };

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "fs/dev.h"
+#include "fs/minimal.h"
 #include "fs/mount.h"
 #include "fs/tree.h"
 
@@ -230,6 +231,24 @@ static int check_paths(const char *what, const char *const *paths, size_t n, str
 	return 0;
 }
 
+/* A root that nobody may write to: the image's, or a tmpfs that is closed in the end. */
+static void plan_levels(struct arena *a, const struct fs_request *req, struct fs_plan *p)
+{
+	const struct oci_process *process = req->config->process;
+
+	p->late_userns = req->late_userns;
+	p->untouched = req->untouched;
+	p->tmpfs_root = req->tmpfs_root;
+	p->private_root = req->private_root && !req->tmpfs_root;
+	p->tmpfs_size = req->tmpfs_size;
+	p->tmpfs_inodes = req->tmpfs_inodes;
+	if (!p->untouched && !p->tmpfs_root && !p->private_root)
+		return;
+	p->readonly = true;
+	if (process && process->cwd && *process->cwd)
+		p->cwd = clean_path(a, process->cwd);
+}
+
 int fs_plan_make(struct arena *a, const struct fs_request *req, const struct fs_plan **out,
 		 struct err *e)
 {
@@ -251,7 +270,8 @@ int fs_plan_make(struct arena *a, const struct fs_request *req, const struct fs_
 	p->views = req->cgroup_views;
 	p->n_views = req->n_cgroup_views;
 	p->make_devices = true;
-	p->bind_devices = req->has_userns;
+	p->bind_devices = req->has_userns && !req->late_userns;
+	plan_levels(a, req, p);
 	if ((r = plan_propagation(l ? l->rootfs_propagation : NULL, p, e)) < 0 ||
 	    (r = plan_mounts(a, req, p, e)) < 0 || (r = fs_plan_devices(a, l, p, e)) < 0)
 		return r;
@@ -263,6 +283,8 @@ int fs_plan_make(struct arena *a, const struct fs_request *req, const struct fs_
 	}
 	if ((r = check_paths("maskedPaths", p->masked, p->n_masked, e)) < 0 ||
 	    (r = check_paths("readonlyPaths", p->readonly_paths, p->n_readonly_paths, e)) < 0)
+		return r;
+	if (req->machine && (r = fs_minimal_plan(a, req, p, e)) < 0)
 		return r;
 	*out = p;
 	return 0;

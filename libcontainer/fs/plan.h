@@ -12,6 +12,8 @@
 #include "ns/idmap.h"
 #include "specs/runtime.h"
 
+struct fs_text; /* fs/machine.h */
+
 /* What fs_plan_make decided; shared by the files of this room only. */
 
 enum fs_mount_kind {
@@ -51,6 +53,9 @@ struct fs_plan {
 	bool root_propagation_recursive;
 	bool peers; /* rootfsPropagation is shared: bind mounts stay peers of the host's */
 	bool readonly, no_pivot, rootless, has_userns, own_cgroup_ns, own_net_ns;
+	bool late_userns, untouched, private_root, tmpfs_root; /* as in struct fs_request */
+	uint64_t tmpfs_size, tmpfs_inodes;
+	const char *cwd; /* absolute, cleaned; NULL: none to be made */
 	const struct fs_mount *mounts;
 	size_t n_mounts;
 	bool make_devices; /* false: /dev is the host's, by a bind mount */
@@ -62,17 +67,27 @@ struct fs_plan {
 	enum cgroup_layout cgroup_layout;
 	const struct cgroup_view *views;
 	size_t n_views;
+	const struct fs_machine
+		*machine; /* of a minimal /proc and /sys; NULL: as the config says */
 };
 
 /* Descriptors of one build. */
 struct fs {
-	const struct fs_owner *owner; /* NULL: ids are taken as they are */
-	int root;                     /* the root's tree, attached by build */
-	int devpts;                   /* the container's devpts mount, -1: none mounted by brig */
-	int null;                     /* a mount of /dev/null that is one, for masks */
-	int mask;                     /* an empty read-only tmpfs, for masks */
+	const struct fs_owner *owner;  /* NULL: ids are taken as they are */
+	const struct fs_mount *mounts; /* the plan's, with host ids in uid= and gid= */
+	const char **recorded;         /* see fs_recorded */
+	size_t n_recorded;
+	int root;                    /* the root's tree, attached by build */
+	bool rebuild;                /* an overlay that has to be made anew from id-mapped layers */
+	int devpts;                  /* the container's devpts mount, -1: none mounted by brig */
+	int null;                    /* a mount of /dev/null that is one, for masks */
+	int mask;                    /* an empty read-only tmpfs, for masks */
+	const struct fs_text *texts; /* for a minimal /proc and /sys */
+	int made;                    /* what brig made for a minimal /proc and /sys, or -1 */
 	int *trees; /* one for each mount: source before, mount after it was attached; or -1 */
 	size_t n_trees;
+	int image;  /* the image itself, where the root is an overlay over it; or -1 */
+	bool carry; /* something is mounted below it */
 	dev_t root_dev;
 	ino_t root_ino;
 	bool root_on_slash; /* attached on "/" instead of the rootfs path */

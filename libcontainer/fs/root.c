@@ -4,12 +4,17 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/inroot.h"
 #include "base/own.h"
 #include "base/str.h"
 #include "base/sys.h"
 #include "fs/dev.h"
+#include "fs/image.h"
+#include "fs/machine.h"
 #include "fs/mask.h"
 #include "fs/mount.h"
+#include "fs/mountinfo.h"
+#include "fs/owner.h"
 #include "fs/plan.h"
 #include "fs/tree.h"
 
@@ -22,35 +27,74 @@
  * the host from the hooks.
  */
 
+static int open_root(const struct fs_plan *p, struct fs *fs, struct err *e)
+{
+	int r;
+
+	if (p->untouched || p->tmpfs_root || p->private_root)
+		r = fs_open_image(p, fs, e);
+	else {
+		fs->root = tree_clone(AT_FDCWD, p->rootfs, true, e);
+		r = fs->root < 0 ? fs->root
+				 : tree_set(fs->root, NULL, p->default_propagation, -1, true, e);
+	}
+	return r < 0 ? err_wrap(e, "rootfs") : 0;
+}
+
+static int open_binds(struct arena *a, const struct fs_plan *p, struct fs *fs, struct err *e)
+{
+	struct fs_userns ns = {-1, NULL};
+	int r = 0;
+
+	for (size_t i = 0; i < p->n_mounts && r == 0; i++) {
+		const struct fs_mount *m = &fs->mounts[i];
+
+		if (m->kind != FS_MOUNT_BIND)
+			continue;
+		fs->trees[i] = fs_open_bind(a, p, fs, m, &ns, e);
+		if (fs->trees[i] < 0)
+			r = err_wrap(e, "mounts[%zu]: error mounting \"%s\" to rootfs at \"%s\"", i,
+				     m->source, m->dest);
+	}
+	own_close(&ns.fd);
+	return r;
+}
+
 int fs_open(struct arena *a, const struct fs_plan *p, const struct fs_owner *owner, struct fs **out,
 	    struct err *e)
 {
 	struct fs *fs = arena_new(a, sizeof(*fs));
-	struct fs_userns ns = {-1, NULL};
-	int r = 0;
 
-	*fs = (struct fs){.owner = owner, .root = -1, .devpts = -1, .null = -1, .mask = -1};
+	*fs = (struct fs){.owner = owner,
+			  .root = -1,
+			  .devpts = -1,
+			  .null = -1,
+			  .mask = -1,
+			  .made = -1,
+			  .image = -1};
 	fs->trees = arena_array(a, p->n_mounts + 1, sizeof(*fs->trees));
+	fs->recorded = arena_array(a, p->n_mounts + 1, sizeof(*fs->recorded));
 	fs->n_trees = p->n_mounts;
 	for (size_t i = 0; i < p->n_mounts; i++)
 		fs->trees[i] = -1;
-	fs->root = tree_clone(AT_FDCWD, p->rootfs, true, e);
-	if (fs->root < 0 || tree_set(fs->root, NULL, p->default_propagation, -1, true, e) < 0)
-		r = err_wrap(e, "rootfs");
-	for (size_t i = 0; i < p->n_mounts && r == 0; i++) {
-		if (p->mounts[i].kind != FS_MOUNT_BIND)
-			continue;
-		fs->trees[i] = fs_open_bind(p, &p->mounts[i], &ns, e);
-		if (fs->trees[i] < 0)
-			r = err_wrap(e, "mounts[%zu]: error mounting \"%s\" to rootfs at \"%s\"", i,
-				     p->mounts[i].source, p->mounts[i].dest);
-	}
-	own_close(&ns.fd);
+	int r = fs_owner_mounts(a, p, owner, &fs->mounts, e);
+	if (r == 0 && p->machine)
+		r = fs_machine_texts(a, p->machine, &fs->texts, e);
+	if (r == 0)
+		r = open_root(p, fs, e);
+	if (r == 0)
+		r = open_binds(a, p, fs, e);
 	if (r < 0)
 		fs_close(fs);
 	else
 		*out = fs;
 	return r;
+}
+
+const char *const *fs_recorded(const struct fs *fs, size_t *n)
+{
+	*n = fs->n_recorded;
+	return (const char *const *)fs->recorded;
 }
 
 void fs_close(struct fs *fs)
@@ -61,8 +105,10 @@ void fs_close(struct fs *fs)
 		own_close(&fs->trees[i]);
 	fs->devpts = -1; /* one of the trees */
 	own_close(&fs->root);
+	own_close(&fs->image);
 	own_close(&fs->null);
 	own_close(&fs->mask);
+	own_close(&fs->made);
 }
 
 static int attach_root(const struct fs_plan *p, struct fs *fs, struct err *e)
@@ -74,7 +120,10 @@ static int attach_root(const struct fs_plan *p, struct fs *fs, struct err *e)
 	 * parent. */
 	if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &slave, sizeof(slave)) < 0)
 		return err_set(e, errno, "set propagation of /");
-	int r = move_mount(fs->root, "", AT_FDCWD, p->rootfs, MOVE_MOUNT_F_EMPTY_PATH);
+	int r = p->untouched ? fs_build_image(p, fs, e) : 0;
+	if (r < 0)
+		return err_wrap(e, "rootfs");
+	r = move_mount(fs->root, "", AT_FDCWD, p->rootfs, MOVE_MOUNT_F_EMPTY_PATH);
 	fs->root_on_slash = str_eq(p->rootfs, "/");
 	if (r < 0 && errno == EACCES) {
 		fs->root_on_slash = true;
@@ -82,6 +131,9 @@ static int attach_root(const struct fs_plan *p, struct fs *fs, struct err *e)
 	}
 	if (r < 0)
 		return err_set(e, errno, "rootfs: attach %s", p->rootfs);
+	if (fs->image >= 0 && fs_carry_mounts(p, fs, e) < 0)
+		return err_wrap(e, "rootfs");
+	own_close(&fs->image);
 	if (fstat(fs->root, &st) < 0)
 		return err_set(e, errno, "rootfs: stat");
 	fs->root_dev = st.st_dev;
@@ -89,10 +141,9 @@ static int attach_root(const struct fs_plan *p, struct fs *fs, struct err *e)
 	return 0;
 }
 
-int fs_build(const struct fs_plan *p, struct fs *fs, struct err *e)
+static int build_content(const struct fs_plan *p, struct fs *fs, struct err *e)
 {
-	mode_t mask = umask(0); /* modes of nodes and mount points are exact */
-	int r = attach_root(p, fs, e);
+	int r = 0;
 
 	for (size_t i = 0; i < p->n_mounts && r == 0; i++)
 		r = fs_build_mount(p, fs, i, e);
@@ -100,33 +151,30 @@ int fs_build(const struct fs_plan *p, struct fs *fs, struct err *e)
 		r = fs_build_devices(p, fs, e);
 	if (r == 0)
 		r = fs_prepare_masks(p, fs, e);
-	(void)umask(mask);
+	if (r == 0 && p->cwd) {
+		/* Below one of the mounts; where it cannot be, the change to it fails and says so.
+		 */
+		struct err ignored;
+		own_fd int cwd = inroot_mkdirs(fs->root, p->cwd, 0, &ignored);
+		(void)cwd;
+	}
 	return r;
 }
 
-/* A line of mountinfo: the mount point (unescaped in place) and the type. */
-static bool parse_mount_line(char *line, char **point, char **type)
+int fs_build(const struct fs_plan *p, struct fs *fs, struct err *e)
 {
-	char *save = NULL, *w = strtok_r(line, " ", &save);
+	mode_t mask = umask(0); /* modes of nodes and mount points are exact */
+	struct fs_act act = {.active = false};
+	int r = attach_root(p, fs, e);
 
-	for (int i = 0; w && i < 4; i++)
-		w = strtok_r(NULL, " ", &save);
-	*point = w;
-	while (w && !str_eq(w, "-"))
-		w = strtok_r(NULL, " ", &save);
-	*type = w ? strtok_r(NULL, " ", &save) : NULL;
-	if (!*type)
-		return false;
-	char *to = *point;
-	for (const char *s = *point; *s; to++)
-		if (s[0] == '\\' && s[1] && s[2] && s[3]) {
-			*to = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
-			s += 4;
-		} else {
-			*to = *s++;
-		}
-	*to = '\0';
-	return true;
+	if (r == 0)
+		r = fs_act_begin(&act, fs->owner, e);
+	if (r == 0)
+		r = build_content(p, fs, e);
+	struct err second;
+	int r2 = fs_act_end(&act, r < 0 ? &second : e);
+	(void)umask(mask);
+	return r < 0 ? r : r2;
 }
 
 /*
@@ -134,32 +182,26 @@ static bool parse_mount_line(char *line, char **point, char **type)
  * with a second chroot(2).  The kernel's own file systems must not: unmounted, or covered where
  * a user namespace forbids that.
  */
-static int drop_kernel_mounts(const struct fs_plan *p, struct err *e)
+static int drop_kernel_mount(const struct mountinfo_row *row, void *ctx, struct err *e)
 {
-	own_file FILE *f = fopen("/proc/self/mountinfo", "re");
-	own_free char *line = NULL;
-	size_t size = 0, n = strlen(p->rootfs);
-	char *point, *type;
+	const char *const *rootfs = ctx;
+	size_t n = strlen(*rootfs);
 
-	if (!f)
-		return err_set(e, errno, "open /proc/self/mountinfo");
-	while (getline(&line, &size, f) > 0) {
-		if (!parse_mount_line(line, &point, &type) ||
-		    (!str_eq(type, "proc") && !str_eq(type, "sysfs")))
-			continue;
-		if (strncmp(point, p->rootfs, n) == 0 && (point[n] == '/' || point[n] == '\0'))
-			continue;
-		if (umount2(point, MNT_DETACH) == 0 || errno == ENOENT)
-			continue;
-		if (mount("tmpfs", point, "tmpfs", MS_RDONLY, NULL) < 0)
-			return err_set(e, errno, "cover %s", point);
-	}
+	if (!str_eq(row->type, "proc") && !str_eq(row->type, "sysfs"))
+		return 0;
+	if (strncmp(row->point, *rootfs, n) == 0 && (row->point[n] == '/' || row->point[n] == '\0'))
+		return 0;
+	if (umount2(row->point, MNT_DETACH) == 0 || errno == ENOENT)
+		return 0;
+	if (mount("tmpfs", row->point, "tmpfs", MS_RDONLY, NULL) < 0)
+		return err_set(e, errno, "cover %s", row->point);
 	return 0;
 }
 
 static int enter_by_chroot(const struct fs_plan *p, const struct fs *fs, struct err *e)
 {
-	int r = drop_kernel_mounts(p, e);
+	const char *rootfs = p->rootfs;
+	int r = mountinfo_each(drop_kernel_mount, &rootfs, e);
 
 	if (r < 0)
 		return r;

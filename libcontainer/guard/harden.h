@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/arena.h"
 #include "base/err.h"
@@ -36,24 +37,52 @@ struct harden_plan {
 struct harden_host {
 	int landlock_abi; /* 0: none */
 	bool mdwe, speculation_ssb, speculation_ib, core_scheduling, smt, memfd_noexec;
+	bool core_one; /* the hard limit of core files is not 0 already, or can be raised */
 };
 void harden_probe(struct harden_host *out);
 /* Refuses what is required and missing: mechanism, reason, remedy in one line. */
 int harden_check(const struct harden_plan *p, const struct harden_host *h,
 		 struct err *e) MUST_CHECK;
+/*
+ * What p wants, this host lacks and is not required, with the reason: for records and doctor.
+ * The i-th one, NULL behind the last.
+ */
+struct harden_gap {
+	const char *mechanism, *reason, *remedy;
+};
+const struct harden_gap *harden_missing(const struct harden_plan *p, const struct harden_host *h,
+					size_t i);
 
-/* As root of the host's (or engine's) user namespace, with a procfs handle of base/procfd.h. */
+/*
+ * As root of the host's (or engine's) user namespace, in the network and pid namespace of the
+ * sandbox, with a procfs handle of base/procfd.h.  Before config.json's own sysctls, which may
+ * say otherwise within the level.  Everything of IPv6 is passed over where the kernel has none.
+ */
 int harden_sysctls(const struct harden_plan *p, int proc, struct err *e) MUST_CHECK;
-/* Just inside the new user namespace, still with all capabilities there. */
+/*
+ * Just inside the new user namespace, still with all capabilities there (CAP_SYS_RESOURCE is
+ * what counts).  No namespace can be made afterwards, neither by brig.
+ */
 int harden_userns(const struct harden_plan *p, int proc, struct err *e) MUST_CHECK;
-/* After the root was entered: root is an O_PATH descriptor of "/"; needs no_new_privs.
- * *abi gets what was achieved (0: none, best effort). */
+/*
+ * After the root was entered and all mounts are there, with descriptors 0 to 2 in their place:
+ * root is an O_PATH descriptor of "/"; needs no_new_privs.  *abi gets what was achieved (0: none,
+ * best effort).  Nothing may be mounted afterwards, and what is opened for writing must lie
+ * below a writable mount point, /dev or /proc, or be an open descriptor 0 to 2.
+ */
 int harden_landlock(const struct harden_plan *p, int root, int *abi, struct err *e) MUST_CHECK;
-/* prctls that need no right: mdwe, speculation, core scheduling. */
+/*
+ * What needs no right: core limit, speculation, core scheduling, mdwe.  In memory shared with the
+ * runtime (run/clone_vm.h) mdwe holds for the runtime, too.
+ */
 int harden_process(const struct harden_plan *p, struct err *e) MUST_CHECK;
-/* While CAP_SETPCAP is there. */
+/* exec, after harden_process and before the change of user: the cookie of the container's init,
+ * whose pid is the caller's view. */
+int harden_join_core(const struct harden_plan *p, pid_t init, struct err *e) MUST_CHECK;
+/*
+ * While CAP_SETPCAP is there; PR_SET_KEEPCAPS stays as it is.  Afterwards no ambient capability
+ * can be raised and uid 0 gains none by execve: for a process that shall have no capability.
+ */
 int harden_securebits(const struct harden_plan *p, struct err *e) MUST_CHECK;
-
-/* policy for exec: the same struct to and from text is not needed: it is made from policy.json. */
 
 #endif

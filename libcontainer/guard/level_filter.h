@@ -18,7 +18,8 @@ struct level_filter {
 	const char *language; /* NULL: none */
 	bool network;         /* false: sockets of AF_INET, AF_INET6 answer EAFNOSUPPORT (high
 				 without connectivity) */
-	bool notify; /* never-legitimate calls are SECCOMP_RET_USER_NOTIF, else KILL_PROCESS */
+	bool notify; /* never-legitimate calls are SECCOMP_RET_USER_NOTIF, else KILL_PROCESS;
+			foreign architectures and x32 are always killed */
 	const struct sock_filter *insns;
 	size_t n_insns;
 };
@@ -35,7 +36,8 @@ bool level_filter_language_bears_mdwe(const char *language);
  * One program of both: the level's first, and where it allows config.json's (*io, which may be
  * empty) decides.  One load instead of two, and a second seccomp(2) call need not be allowed by
  * the first.  More than BPF_MAXINSNS instructions together are refused; so are notifications of
- * both (a process has one listener).
+ * both (a process has one listener).  A notifying level sets io->notify without a listener_path:
+ * the listener is the warden's.  SPEC_ALLOW is dropped: a configuration only tightens.
  */
 int level_filter_stack(struct arena *a, const struct level_filter *level,
 		       struct seccomp_program *io, struct err *e) MUST_CHECK;

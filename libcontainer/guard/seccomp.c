@@ -97,7 +97,8 @@ static bool head_ok(const struct saved *h, size_t len)
 	       (h->flags & ~known_flags) == 0 &&
 	       !(h->flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) == !h->notify &&
 	       h->path_len < MAX_STRING && h->metadata_len < MAX_STRING &&
-	       !h->path_len == !h->notify && (h->notify || !h->metadata_len) &&
+	       /* notify without a path: a level's filter, whose listener the warden takes */
+	       (h->notify || !h->path_len) && (h->path_len || !h->metadata_len) &&
 	       (h->n_insns || !h->flags) &&
 	       len == sizeof(*h) + h->n_insns * sizeof(struct sock_filter) + h->path_len +
 			       h->metadata_len;

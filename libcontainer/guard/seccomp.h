@@ -16,7 +16,8 @@ struct seccomp_program {
 	struct sock_filter *insns; /* NULL: no filter */
 	size_t n_insns;            /* at most BPF_MAXINSNS (4096) */
 	uint32_t flags;            /* SECCOMP_FILTER_FLAG_..., NEW_LISTENER included if notify */
-	bool notify;               /* some rule is SCMP_ACT_NOTIFY */
+	/* Some rule notifies; without listener_path it is the level's (guard/level_filter.h). */
+	bool notify;
 	const char *listener_path, *listener_metadata;
 };
 

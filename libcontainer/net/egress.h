@@ -7,14 +7,24 @@
 
 /*
  * Table "inet brig" of a network namespace: hooks output, input and forward with policy drop,
- * lo open.  One nfnetlink batch, made by libmnl when brig is built and sent as it is: no
- * library is loaded at a start.  Replaces a table of that name atomically (containers of one
- * pod install it one after the other).
+ * lo open; what leaves by TCP is answered with a reset, so that a program fails at once.  One
+ * nfnetlink batch, made by libmnl when brig is built (net/table/mktable.c) and sent as it is:
+ * no library is loaded at a start.  Replaces a table of that name atomically (containers of one
+ * pod install it one after the other) and leaves other tables alone.
+ *
+ * AF_PACKET sockets do not pass these hooks: they need CAP_NET_RAW over the network namespace,
+ * which no level grants.
  */
 
-/* In the network namespace of the caller, who has CAP_NET_ADMIN over it. */
+/*
+ * In the network namespace of the caller, who has CAP_NET_ADMIN over it.  Messages begin with
+ * "nf_tables: " and name the remedy where the kernel lacks it.
+ */
 int egress_deny_all(struct err *e) MUST_CHECK;
-/* Whether the kernel has nf_tables with the inet family; for doctor. */
-bool egress_possible(void);
+/*
+ * Whether the kernel has nf_tables with the inet family, tried by a child in a network namespace
+ * that ends with it; for doctor.  e says why not.
+ */
+bool egress_possible(struct err *e);
 
 #endif

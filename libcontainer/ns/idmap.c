@@ -167,6 +167,33 @@ int idmap_write(const struct idmap *m, pid_t pid, bool privileged, struct err *e
 	return r < 0 ? r : write_map(pid, "gid_map", m->gids, m->n_gids, e);
 }
 
+static int read_lines(struct arena *a, pid_t pid, const char *file,
+		      const struct oci_id_mapping **out, size_t *n, struct err *e)
+{
+	struct oci_id_mapping *m = arena_array(a, IDMAP_MAX_LINES, sizeof(*m));
+	char path[64], *text, *save = NULL;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+	int r = file_read(a, AT_FDCWD, path, IDMAP_MAX_LINES * 48, &text, NULL, e);
+	*n = 0;
+	for (char *line = r < 0 ? NULL : strtok_r(text, "\n", &save); line && *n < IDMAP_MAX_LINES;
+	     line = strtok_r(NULL, "\n", &save)) {
+		struct oci_id_mapping *row = &m[(*n)++];
+
+		if (sscanf(line, "%u %u %u", &row->container_id, &row->host_id, &row->size) != 3)
+			return err_msg(e, EINVAL, "%s: not an id map", path);
+	}
+	*out = m;
+	return r < 0 ? r : 0;
+}
+
+int idmap_read(struct arena *a, pid_t pid, struct idmap *out, struct err *e)
+{
+	int r = read_lines(a, pid, "uid_map", &out->uids, &out->n_uids, e);
+
+	return r < 0 ? r : read_lines(a, pid, "gid_map", &out->gids, &out->n_gids, e);
+}
+
 /*
  * The holder shares the caller's memory (a copy of the page tables would cost more than the
  * rest), so it does nothing but wait on a stack of its own.

@@ -29,6 +29,9 @@ bool idmap_gid_to_host(const struct idmap *m, uint32_t inside, uint32_t *host);
  */
 int idmap_write(const struct idmap *m, pid_t pid, bool privileged, struct err *e) MUST_CHECK;
 
+/* The maps of a process's user namespace, as the caller's namespace sees them. */
+int idmap_read(struct arena *a, pid_t pid, struct idmap *out, struct err *e) MUST_CHECK;
+
 /*
  * A descriptor of a user namespace that has these maps, for mount_setattr(MOUNT_ATTR_IDMAP).
  * Made by a short-lived child; nothing is left behind.

@@ -72,6 +72,13 @@ struct policy {
 	size_t n_decisions, max_decisions;
 };
 
+/* Properties of a platform's document (--policy FILE) as wishes. */
+struct policy_doc; /* specs/policy_doc.h */
+int policy_wishes_document(struct arena *a, const struct policy_doc *d, struct policy_wishes *out,
+			   struct err *e) MUST_CHECK;
+int policy_doc_load(struct arena *a, const char *path, struct policy_doc *out,
+		    struct err *e) MUST_CHECK;
+
 struct policy_request {
 	const char *flag_level;               /* --level; NULL */
 	const char *system_config;            /* NULL: /etc/brig/brig.json, which may be absent */
@@ -94,9 +101,13 @@ struct policy_facts {
 	bool nested;            /* it has, but not in the host's */
 	int32_t oom_score_adj;  /* the caller's */
 	const char *state_root; /* not to be bound into a sandbox */
-	const char *audit_directory;
-	unsigned int preserve_fds; /* asked for; refused at high */
+	const char *audit_directory; /* NULL: /var/log/brig */
+	const char *bundle;          /* what relative sources of mounts count from */
+	unsigned int preserve_fds;   /* asked for; refused at high */
+	uint32_t own_ids; /* nested or rootless: how many ids from 0 on can be mapped */
+	rlim_t hard[RLIM_NLIMITS]; /* what limits can be raised to */
 };
+/* Fills in oom_score_adj, own_ids and hard; the rest is the caller's, rootless and nested first. */
 int policy_facts_read(struct policy_facts *out, struct err *e) MUST_CHECK;
 
 /*
@@ -111,8 +122,30 @@ int policy_apply(struct arena *a, struct policy *p, const struct policy_facts *f
 int policy_apply_process(struct arena *a, struct policy *p, const struct policy_facts *f,
 			 struct oci_process *io, struct err *e) MUST_CHECK;
 
+const char *policy_digest(struct arena *a, const struct level *l);
+
 /* Adds a decision; strings are copied. */
 void policy_note(struct arena *a, struct policy *p, const struct policy_decision *d);
+
+enum { POLICY_MAX_BYTES = 4 << 20 };
+/*
+ * Bounds of the tmpfs on a writable path of the level; false: it is none of them.  0: no bound.
+ */
+struct policy_bounds {
+	uint64_t size, inodes;
+	bool noexec;
+};
+bool policy_writable(const struct level *l, const char *path, struct policy_bounds *out);
+
+/*
+ * Every row of `policy explain`: the fields of the level in the order of the table, each with the
+ * decisions about it, then the other decisions.
+ */
+void policy_rows(struct arena *a, const struct policy *p, const struct policy_decision **out,
+		 size_t *n);
+/* level, admin, annotation ...; set, cut, refused, recorded */
+const char *policy_source_name(enum policy_source by);
+const char *policy_outcome_name(enum policy_outcome outcome);
 
 /* The file policy.json of the state directory: level, direct, pod, digest, decisions. */
 char *policy_print(struct arena *a, const struct policy *p, size_t *len);

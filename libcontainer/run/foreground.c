@@ -201,7 +201,7 @@ static void drain(int master)
 int foreground_wait(struct foreground *f, pid_t pid, int pidfd, int master, int *status,
 		    struct err *e)
 {
-	enum { SIGNALS, EXIT, MASTER, STDIN, NOTIFY, N };
+	enum { SIGNALS, EXIT, MASTER, STDIN, NOTIFY, WATCH, N };
 	struct input in = {.ended = master < 0};
 	bool open = master >= 0;
 
@@ -216,6 +216,7 @@ int foreground_wait(struct foreground *f, pid_t pid, int pidfd, int master, int 
 			[STDIN] = {.fd = !in.ended && !in.len ? STDIN_FILENO : -1,
 				     .events = POLLIN                                                },
 			[NOTIFY] = {.fd = f->notify ? f->notify->sock : -1,         .events = POLLIN},
+			[WATCH] = {.fd = f->watch ? f->watch->fd : -1,             .events = POLLIN},
 		};
 
 		if (poll(p, N, -1) < 0 && errno != EINTR)
@@ -231,6 +232,9 @@ int foreground_wait(struct foreground *f, pid_t pid, int pidfd, int master, int 
 		/* brig stays the main process of its unit: no pid. */
 		if (p[NOTIFY].revents)
 			(void)notify_relay(f->notify, 0);
+		/* Before reaping, which frees what its handler may look at. */
+		if (p[WATCH].revents && f->watch->ready(f->watch->ctx, e) < 0)
+			return -e->code;
 		if (reap(pid, status))
 			break;
 	}

@@ -8,6 +8,13 @@
 
 struct notify;
 
+/* One more descriptor that foreground_wait looks at; ready's error ends the wait. */
+struct foreground_watch {
+	int fd; /* -1: none */
+	int (*ready)(void *ctx, struct err *e);
+	void *ctx;
+};
+
 /*
  * brig in the foreground of a container: forwards signals, relays the terminal, waits for the
  * end.  begin blocks the signals (before the clone, so that none is lost) and end sets all back,
@@ -19,7 +26,8 @@ struct foreground {
 	bool tty_owned;
 	void *saved; /* terminal mode */
 	unsigned long long mask[16];
-	const struct notify *notify; /* whose messages are relayed meanwhile; NULL: none */
+	const struct notify *notify;          /* whose messages are relayed meanwhile; NULL: none */
+	const struct foreground_watch *watch; /* NULL: none */
 };
 
 int foreground_begin(struct foreground *f, struct err *e) MUST_CHECK;

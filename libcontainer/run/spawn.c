@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/own.h"
+#include "base/str.h"
 #include "base/sys.h"
 #include "run/clone_vm.h"
 #include "run/sync.h"
@@ -256,10 +257,35 @@ static int stage(struct stage *st, struct err *e)
 	if (r == 0)
 		r = clone_child(&s, s.make & ~(uint64_t)CLONE_NEWUSER, CLONE_PARENT, &pid, &pidfd,
 				e);
-	return r < 0 ? r : sync_send_pid(st->mine, pid, e);
+	if (r < 0)
+		return r;
+	/* Numbers of a pid namespace of its own mean nothing to the runtime. */
+	return s.enclose > 0 ? sync_send_fd(st->mine, SYNC_PID, pidfd, e)
+			     : sync_send_pid(st->mine, pid, e);
 }
 
-static int serve_stage(const struct stage *st, pid_t stage_pid, pid_t *pid, struct err *e)
+/* The pid of a child as /proc, which is of the runtime's pid namespace, has it. */
+static int pid_of(int pidfd, pid_t *pid, struct err *e)
+{
+	char path[64], text[1024];
+	int64_t n = 0;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+	if (file_peek(AT_FDCWD, path, text, sizeof(text)) < 0)
+		return err_set(e, errno, "read %s", path);
+	char *line = strstr(text, "\nPid:\t");
+	if (line) {
+		line += strlen("\nPid:\t");
+		line[strcspn(line, "\n")] = '\0';
+	}
+	if (!line || !str_i64(line, &n) || n <= 0 || n > INT32_MAX)
+		return err_msg(e, ESRCH, "%s: no pid of the container process", path);
+	*pid = (pid_t)n;
+	return 0;
+}
+
+static int serve_stage(const struct stage *st, pid_t stage_pid, pid_t *pid, int *pidfd,
+		       struct err *e)
 {
 	const struct spawn *s = st->s;
 
@@ -273,7 +299,17 @@ static int serve_stage(const struct stage *st, pid_t stage_pid, pid_t *pid, stru
 		if (r < 0)
 			return r;
 	}
-	return sync_expect_pid(st->runtime, pid, e);
+	if (s->enclose <= 0)
+		return sync_expect_pid(st->runtime, pid, e);
+	int r = sync_expect_fd(st->runtime, SYNC_PID, pidfd, e);
+	if (r == 0)
+		r = pid_of(*pidfd, pid, e);
+	if (r < 0 && *pidfd >= 0) {
+		(void)sys_pidfd_send_signal(*pidfd, SIGKILL);
+		(void)waitid(P_PIDFD, (id_t)*pidfd, NULL, WEXITED);
+		own_close(pidfd);
+	}
+	return r;
 }
 
 /*
@@ -296,6 +332,25 @@ static int fork_stage(struct spawn *s, pid_t *pid, struct err *e)
 	return 0;
 }
 
+/*
+ * clone(CLONE_NEWPID) is refused to who is not itself in the pid namespace that its children go
+ * to (copy_pid_ns, kernel/pid_namespace.c): so the stage is born in it.
+ */
+static int fork_enclosed(struct spawn *s, pid_t *pid, struct err *e)
+{
+	struct way_back back = {0};
+	int r = remember(&back, CLONE_NEWPID, e);
+
+	if (r == 0 && setns(s->enclose, CLONE_NEWPID) < 0)
+		r = err_set(e, errno, "enter the warden's pid namespace");
+	if (r == 0)
+		r = fork_stage(s, pid, e);
+	/* Not in the stage: where it is from now on, it stays. */
+	if (r < 0 || *pid > 0)
+		go_back(&back);
+	return r;
+}
+
 static int spawn_staged(const struct spawn *s, pid_t *pid, int *pidfd, struct err *e)
 {
 	struct spawn copy = *s;
@@ -306,7 +361,8 @@ static int spawn_staged(const struct spawn *s, pid_t *pid, int *pidfd, struct er
 		return -e->code;
 	own_fd int runtime = fds[0], mine = fds[1];
 	struct stage st = {&copy, runtime, mine};
-	int r = fork_stage(&copy, &stage_pid, e);
+	int r = s->enclose > 0 ? fork_enclosed(&copy, &stage_pid, e)
+			       : fork_stage(&copy, &stage_pid, e);
 
 	if (r < 0)
 		return r;
@@ -321,11 +377,12 @@ static int spawn_staged(const struct spawn *s, pid_t *pid, int *pidfd, struct er
 		_exit(0);
 	}
 	own_close(&mine);
-	r = serve_stage(&st, stage_pid, pid, e);
+	*pidfd = -1;
+	r = serve_stage(&st, stage_pid, pid, pidfd, e);
 	if (r < 0)
 		(void)kill(stage_pid, SIGKILL);
 	(void)waitpid(stage_pid, NULL, 0);
-	if (r < 0)
+	if (r < 0 || *pidfd >= 0)
 		return r;
 	*pidfd = sys_pidfd_open(*pid, 0);
 	if (*pidfd < 0)

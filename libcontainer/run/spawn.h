@@ -30,7 +30,11 @@ struct spawn {
 	uint64_t target_ns;   /* exec: CLONE_NEW... to enter by setns(target) */
 	bool staged;
 	bool share; /* direct only: run/clone_vm.h, the runtime sleeps until the child executes */
-	int cgroup; /* CLONE_INTO_CGROUP descriptor, -1: none */
+	/* staged only, NEWPID in make: a pid namespace (warden/detached.h) around the child's,
+	 * whose pid 1 takes it along when it dies; the zero value is none, as 0 is standard input
+	 */
+	int enclose;
+	int cgroup;                             /* CLONE_INTO_CGROUP descriptor, -1: none */
 	const struct oci_time_offsets *offsets; /* for NEWTIME in make; may be NULL */
 	int sync;                               /* child's end of the sync pair */
 	int sync_peer;                          /* the runtime's end: closed in the child */

@@ -1,0 +1,134 @@
+#include "cmd/brig/direct.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/str.h"
+
+#define AT(member) offsetof(struct run_opts, member)
+
+const struct opt direct_options[] = {
+	{"rootfs",        NULL, OPT_STRING,      AT(rootfs),        "DIR",
+	 "direct mode: run the program in this root file system, without a bundle; / takes the "
+	 "host's own programs",												   NULL, NULL          },
+	{"policy",        NULL, OPT_STRING,      AT(policy),        "FILE",
+	 "direct mode: a platform's policy document (docs/levels.md)",                                                            NULL, NULL          },
+	{"id",            NULL, OPT_STRING,      AT(id),            "ID",          "name of the sandbox (default: a random one)", NULL,
+	 NULL																	 },
+	{"timeout",       NULL, OPT_DURATION,    AT(timeout),       "TIME",
+	 "end it after this time: 10s, 1m30s; exit code 124",								     NULL, NULL          },
+	{"memory",        NULL, OPT_MAYBE_BYTES, AT(memory),        "SIZE",        "memory limit: 512m, 1g",                      NULL, NULL          },
+	{"cpus",          NULL, OPT_STRING,      AT(cpus),          "N",           "CPU time as a number of CPUs: 2, 0.5",        NULL,
+	 NULL																	 },
+	{"pin",           NULL, OPT_STRING,      AT(pin),           "WORD",
+	 "none or cpus: keep it on as few CPUs as its quota needs",                                                               NULL, NULL          },
+	{"pids",          NULL, OPT_MAYBE_I64,   AT(pids),          "N",           "limit of processes and threads",              NULL, NULL          },
+	{"nofile",        NULL, OPT_MAYBE_U64,   AT(nofile),        "N",           "limit of open files",                         NULL, NULL          },
+	{"write",         NULL, OPT_LIST,        AT(write),         "PATH[:SIZE]",
+	 "one more writable place, empty and gone afterwards",								    NULL, NULL          },
+	{"ro",            NULL, OPT_LIST,        AT(ro),            "HOST[:PATH]",
+	 "show a file or directory of the host, read-only",								       NULL, NULL          },
+	{"bind",          NULL, OPT_LIST,        AT(bind),          "HOST[:PATH]", "the same, writable",                          NULL, NULL          },
+	{"egress",        NULL, OPT_LIST,        AT(egress),        "NAME[:PORT]", NULL,                                          NULL, NULL          },
+	{"env",           "e",  OPT_LIST,        AT(env),           "K[=V]",       "environment; without a value the caller's",   NULL,
+	 NULL																	 },
+	{"user",          "u",  OPT_STRING,      AT(user),          "UID[:GID]",   "numbers (default: 1000:1000)",                NULL,
+	 NULL																	 },
+	{"cwd",           NULL, OPT_STRING,      AT(cwd),           "PATH",        "working directory (default: /workspace)",     NULL,
+	 NULL																	 },
+	{"lang",          NULL, OPT_STRING,      AT(language),      "WORD",
+	 "narrow the filter to what a language needs: python, node, shell, native, jvm",                                          NULL,
+	 NULL																	 },
+	{"tty",           "t",  OPT_FLAG,        AT(tty),           NULL,          "a terminal",                                  NULL, NULL          },
+	{"writable-root", NULL, OPT_FLAG,        AT(writable_root), NULL,
+	 "at level custom: do not make the root read-only",								       NULL, NULL          },
+	{NULL,            NULL, OPT_FLAG,        0,                 NULL,          NULL,                                          NULL, launch_options},
+};
+
+const char direct_text[] =
+	"   With --rootfs or --policy there is no bundle and no id, and all arguments are the\n"
+	"   program: run --level high --rootfs / -- python3 job.py\n"
+	"   Exit codes then: the program's own, 124 out of time, 125 brig failed, 126 not\n"
+	"   executable, 127 not found, 128+n ended by signal n.\n\n";
+
+bool direct_wanted(const struct run_opts *o)
+{
+	return o->rootfs || o->policy;
+}
+
+int direct_unwanted(const struct run_opts *o, struct err *e)
+{
+	const struct {
+		const char *name;
+		bool given;
+	} only[] = {
+		{"id",            o->id           },
+		{"timeout",       o->timeout      },
+		{"memory",        o->memory       },
+		{"cpus",          o->cpus         },
+		{"pin",           o->pin          },
+		{"pids",          o->pids         },
+		{"nofile",        o->nofile       },
+		{"write",         o->write.n      },
+		{"ro",            o->ro.n         },
+		{"bind",          o->bind.n       },
+		{"egress",        o->egress.n     },
+		{"env",           o->env.n        },
+		{"user",          o->user         },
+		{"cwd",           o->cwd          },
+		{"lang",          o->language     },
+		{"tty",           o->tty          },
+		{"writable-root", o->writable_root},
+	};
+
+	for (size_t i = 0; i < sizeof(only) / sizeof(*only); i++)
+		if (only[i].given)
+			return err_msg(
+				e, EINVAL,
+				"--%s is for direct mode (--rootfs DIR): a bundle's config.json "
+				"says it itself",
+				only[i].name);
+	return 0;
+}
+
+int direct_prepare(struct command *c, struct err *e)
+{
+	struct run_opts *o = c->opts;
+	struct container_direct *d = arena_new(c->arena, sizeof(*d));
+	const char *rootfs = o->rootfs ? o->rootfs : "/";
+
+	if (o->launch.create.bundle || o->launch.create.config_path)
+		return err_msg(e, EINVAL, "--%s and --rootfs contradict each other",
+			       o->launch.create.bundle ? "bundle" : "config");
+	*d = (struct container_direct){
+		.host_root = strspn(rootfs, "/") == strlen(rootfs),
+		.args = c->args,
+		.env = o->env.items,
+		.n_env = o->env.n,
+		.ro = o->ro.items,
+		.n_ro = o->ro.n,
+		.bind = o->bind.items,
+		.n_bind = o->bind.n,
+		.write = o->write.items,
+		.n_write = o->write.n,
+		.egress = o->egress.items,
+		.n_egress = o->egress.n,
+		.user = o->user,
+		.cwd = o->cwd,
+		.language = o->language,
+		.pin = o->pin,
+		.memory = o->memory,
+		.pids = o->pids,
+		.nofile = o->nofile,
+		.wall_ms = o->timeout,
+		.cpus = o->cpus,
+		.tty = o->tty,
+		.readonly = !o->writable_root,
+	};
+	o->launch.create.id = o->id;
+	o->launch.create.direct = d;
+	if (command_path(c->arena, rootfs, &d->rootfs, e) < 0 ||
+	    command_path(c->arena, o->policy, &d->policy_file, e) < 0)
+		return -e->code;
+	return launch_paths(c, e);
+}

@@ -1,0 +1,27 @@
+#ifndef BRIG_CMD_DIRECT_H
+#define BRIG_CMD_DIRECT_H
+
+#include "cmd/brig/launch.h"
+
+/* run's options, with those of direct mode. */
+struct run_opts {
+	struct launch_opts launch; /* first: launch_options count from here */
+	const char *rootfs, *policy, *id, *user, *cwd, *language, *pin, *cpus;
+	struct opt_list env, ro, bind, write, egress;
+	const int64_t *memory, *pids;
+	const uint64_t *nofile;
+	uint64_t timeout;
+	bool tty, writable_root;
+};
+
+extern const struct opt direct_options[];
+extern const char direct_text[];
+
+/* Whether the command line asks for direct mode: --rootfs or --policy. */
+bool direct_wanted(const struct run_opts *o);
+/* An option of direct mode where a bundle is run is an error that names it. */
+int direct_unwanted(const struct run_opts *o, struct err *e) MUST_CHECK;
+/* Fills the launch options; all arguments are the program's. */
+int direct_prepare(struct command *c, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,373 @@
+#include "plan_level.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/own.h"
+#include "base/str.h"
+#include "direct.h"
+#include "guard/level_filter.h"
+#include "plan.h"
+#if __has_include("specs/policy_doc.h")
+#include "specs/policy_doc.h"
+#endif
+
+static bool is_on(const bool *b)
+{
+	return b && *b;
+}
+
+static int read_document(struct arena *a, const char *path, struct policy_wishes *out,
+			 struct err *e)
+{ (void)a; (void)path; (void)out; return err_msg(e, ENOTSUP, "later"); }
+
+int plan_level_make(struct arena *a, const struct plan_request *req, struct plan *p,
+		    struct plan_level **out, struct err *e)
+{
+	const struct container_create_opts *o = req->opts;
+	struct plan_level *l = arena_new(a, sizeof(*l));
+	struct policy_wishes document, flags;
+	struct policy_request r = {
+		.flag_level = o->level ? o->level : req->host->level,
+		.system_config = req->host->system_config,
+		.config = &p->config,
+		.direct = o->direct,
+	};
+	struct policy_facts facts = {
+		.rootless = !p->privileged,
+		.nested = p->nested,
+		.state_root = req->host->root,
+		.preserve_fds = o->preserve_fds,
+	};
+
+	*out = NULL;
+	if (o->direct && direct_wishes(a, o->direct, &flags, e) < 0)
+		return -e->code;
+	if (o->direct)
+		r.flags = &flags;
+	if (o->direct && o->direct->policy_file) {
+		if (read_document(a, o->direct->policy_file, &document, e) < 0)
+			return err_wrap(e, "--policy %s", o->direct->policy_file);
+		r.document = &document;
+	}
+	if (policy_resolve(a, &r, &l->policy, e) < 0)
+		return -e->code;
+	if (l->policy.custom)
+		return 0;
+	if (policy_facts_read(&facts, e) < 0 ||
+	    policy_apply(a, &l->policy, &facts, &p->config, e) < 0)
+		return err_wrap(e, "level %s", l->policy.level.name);
+	if (o->no_pivot)
+		return err_msg(e, EINVAL, "level %s: --no-pivot is refused: chroot(2) can be left",
+			       l->policy.level.name);
+	*out = l;
+	return 0;
+}
+
+/* --- ids ---------------------------------------------------------------------------------- */
+
+/* Ids above the range get single lines behind it, in the order they are asked for. */
+struct id_lines {
+	struct oci_id_mapping *m;
+	size_t n;
+	uint32_t extra;
+	bool range; /* 0 .. 65535 are there already */
+};
+
+static bool has_id(const struct id_lines *l, uint32_t id)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (id >= l->m[i].container_id && id - l->m[i].container_id < l->m[i].size)
+			return true;
+	return false;
+}
+
+static int add_id(struct id_lines *l, uint32_t id, struct err *e)
+{
+	if (has_id(l, id))
+		return 0;
+	if (id >= IDPOOL_RANGE && l->extra == IDPOOL_EXTRA)
+		return err_msg(e, EINVAL, "process: user: more than %d ids above %d", IDPOOL_EXTRA,
+			       IDPOOL_RANGE - 1);
+	l->m[l->n++] =
+		(struct oci_id_mapping){id, id < IDPOOL_RANGE ? id : IDPOOL_RANGE + l->extra++, 1};
+	return 0;
+}
+
+static int id_lines(struct arena *a, bool range, const uint32_t *ids, size_t n,
+		    struct id_lines *out, struct err *e)
+{
+	int r = 0;
+
+	*out = (struct id_lines){.m = arena_array(a, n + 2, sizeof(*out->m)), .range = range};
+	if (range)
+		out->m[out->n++] = (struct oci_id_mapping){0, 0, IDPOOL_RANGE};
+	else
+		/* Root of the namespace always is: set-up's files belong to it. */
+		r = add_id(out, 0, e);
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = add_id(out, ids[i], e);
+	if (r == 0 && out->n > IDMAP_MAX_LINES)
+		return err_msg(e, EINVAL, "process: user: more than %d ids to map",
+			       IDMAP_MAX_LINES);
+	return r;
+}
+
+static int pooled_map(struct arena *a, struct plan_level *l, const struct oci_user *u,
+		      struct err *e)
+{
+	bool range = !str_eq(l->policy.level.ids, "needed");
+	uint32_t *gids = arena_array(a, u->n_additional_gids + 1, sizeof(*gids));
+	struct id_lines uids, groups;
+
+	gids[0] = u->gid;
+	if (u->n_additional_gids)
+		memcpy(gids + 1, u->additional_gids, u->n_additional_gids * sizeof(*gids));
+	if (id_lines(a, range, &u->uid, 1, &uids, e) < 0 ||
+	    id_lines(a, range, gids, u->n_additional_gids + 1, &groups, e) < 0)
+		return -e->code;
+	l->idmap = (struct idmap){uids.m, groups.m, uids.n, groups.n};
+	return 0;
+}
+
+/* In an engine's user namespace: every id of it as it is; files need no mapping then. */
+static const struct oci_id_mapping *idmap_identity(struct arena *a, const struct oci_id_mapping *m,
+						   size_t n)
+{
+	struct oci_id_mapping *out = arena_array(a, n, sizeof(*out));
+
+	for (size_t i = 0; i < n; i++)
+		out[i] = (struct oci_id_mapping){m[i].container_id, m[i].container_id, m[i].size};
+	return out;
+}
+
+static int identity_map(struct arena *a, struct plan_level *l, struct err *e)
+{
+	struct idmap all;
+	int r = idmap_read(a, getpid(), &all, e);
+
+	if (r < 0)
+		return r;
+	l->idmap = (struct idmap){idmap_identity(a, all.uids, all.n_uids),
+				  idmap_identity(a, all.gids, all.n_gids), all.n_uids, all.n_gids};
+	return 0;
+}
+
+static const char *drop_join(struct ns_plan *ns, uint64_t flag)
+{
+	const char *path = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < ns->n_joins; i++)
+		if (ns->joins[i].flag == flag)
+			path = ns->joins[i].path;
+		else
+			ns->joins[n++] = ns->joins[i];
+	ns->n_joins = n;
+	ns->join &= ~flag;
+	return path;
+}
+
+static struct idpool_config pool_of(const struct admin *admin)
+{
+	return (struct idpool_config){
+		.directory = admin->ids.directory ? admin->ids.directory : "/run/brig-ids",
+		.first = admin->ids.first,
+		.count = admin->ids.count,
+		.quarantine = admin->ids.quarantine,
+	};
+}
+
+int plan_level_userns(struct arena *a, struct plan_level *l, struct plan *p, struct err *e)
+{
+	const struct oci_linux *c = p->config.linux_;
+	bool given = c && (c->n_uid_mappings || c->n_gid_mappings);
+
+	if (!((p->ns.make | p->ns.join) & CLONE_NEWUSER))
+		return err_msg(e, EINVAL, "level %s: linux: namespaces: no user namespace",
+			       l->policy.level.name);
+	if (!p->privileged)
+		return 0;
+	l->late = true;
+	l->userns_path = drop_join(&p->ns, CLONE_NEWUSER);
+	p->ns.make &= ~(uint64_t)CLONE_NEWUSER;
+	if (given) {
+		l->idmap = (struct idmap){c->uid_mappings, c->gid_mappings, c->n_uid_mappings,
+					  c->n_gid_mappings};
+		return idmap_check(&l->idmap, e) < 0 ? err_wrap(e, "linux") : 0;
+	}
+	if (l->userns_path)
+		return err_msg(e, EINVAL,
+			       "linux: namespaces: a user namespace by path needs uidMappings and "
+			       "gidMappings at level %s",
+			       l->policy.level.name);
+	if (p->nested)
+		return identity_map(a, l, e);
+	l->pooled = l->map_mounts = true;
+	l->pool = pool_of(&l->policy.admin);
+	return pooled_map(a, l, &p->config.process->user, e);
+}
+
+struct idmap plan_level_shift(struct arena *a, const struct idmap *m, uint32_t base)
+{
+	struct oci_id_mapping *uids = arena_array(a, m->n_uids, sizeof(*uids));
+	struct oci_id_mapping *gids = arena_array(a, m->n_gids, sizeof(*gids));
+
+	for (size_t i = 0; i < m->n_uids; i++) {
+		uids[i] = m->uids[i];
+		uids[i].host_id += base;
+	}
+	for (size_t i = 0; i < m->n_gids; i++) {
+		gids[i] = m->gids[i];
+		gids[i].host_id += base;
+	}
+	return (struct idmap){uids, gids, m->n_uids, m->n_gids};
+}
+
+/* --- hardening ---------------------------------------------------------------------------- */
+
+static enum harden_want want(const char *word)
+{
+	return str_eq(word, "required")      ? WANT_REQUIRED
+	       : str_eq(word, "best-effort") ? WANT_BEST_EFFORT
+					     : WANT_OFF;
+}
+
+static bool is_writable_mount(const struct oci_mount *m)
+{
+	static const char *const kernels[] = {"proc", "sysfs", "cgroup", "cgroup2"};
+
+	for (size_t i = 0; i < LEN(kernels); i++)
+		if (str_eq(m->type, kernels[i]))
+			return false;
+	for (size_t i = 0; i < m->n_options; i++)
+		if (str_eq(m->options[i], "ro") || str_eq(m->options[i], "rro"))
+			return false;
+	return true;
+}
+
+/* Where the rewritten config mounts something that is not read-only. */
+static const char *const *writable_paths(struct arena *a, const struct oci_config *c)
+{
+	const char **out = arena_array(a, c->n_mounts + 2, sizeof(*out));
+	size_t n = 0;
+
+	if (c->root && !c->root->readonly)
+		out[n++] = "/";
+	for (size_t i = 0; i < c->n_mounts; i++)
+		if (is_writable_mount(&c->mounts[i]))
+			out[n++] = c->mounts[i].destination;
+	return out;
+}
+
+static bool grants(const struct oci_process *p, const char *cap)
+{
+	const struct oci_capabilities *c = p ? p->capabilities : NULL;
+
+	for (size_t i = 0; c && i < c->n_bounding; i++)
+		if (str_eq(c->bounding[i], cap))
+			return true;
+	return false;
+}
+
+int plan_level_harden(struct arena *a, const struct policy *policy, const struct oci_config *config,
+		      uint64_t make, uint64_t join, struct harden_plan *out, struct err *e)
+{
+	const struct level *l = &policy->level;
+	bool own_net = make & CLONE_NEWNET;
+
+	(void)e;
+	*out = (struct harden_plan){
+		.landlock = want(l->landlock),
+		.writable = writable_paths(a, config),
+		.scope = join & CLONE_NEWNET && is_on(l->lock_securebits),
+		.mdwe = str_eq(l->mdwe, "on") ||
+			(str_eq(l->mdwe, "language") && l->seccomp.language &&
+			 level_filter_language_bears_mdwe(l->seccomp.language)),
+		.speculation = is_on(l->speculation),
+		.core_scheduling = is_on(l->core_scheduling),
+		.memfd_noexec = is_on(l->memfd_noexec) && make & CLONE_NEWPID,
+		.nested_userns_closed = true,
+		.securebits = is_on(l->lock_securebits),
+		.core_one = true,
+		.net_sysctls = own_net,
+		.ipv6_off = own_net && l->network.ipv6 && !*l->network.ipv6,
+		.low_ports = own_net && grants(config->process, "CAP_NET_BIND_SERVICE"),
+	};
+	return 0;
+}
+
+/* --- the machine as the sandbox may see it ------------------------------------------------ */
+
+static unsigned int cpus_of_quota(const struct oci_cpu *c)
+{
+	uint64_t period = c && c->period && *c->period ? *c->period : 100000;
+
+	if (!c || !c->quota || *c->quota <= 0)
+		return 0;
+	return (unsigned int)(((uint64_t)*c->quota + period - 1) / period);
+}
+
+static const struct fs_machine *machine_of(struct arena *a, const struct plan *p)
+{
+	struct fs_machine *m = arena_new(a, sizeof(*m));
+	const struct oci_resources *r = p->config.linux_ ? p->config.linux_->resources : NULL;
+
+	if (r && r->cpu) {
+		m->cpus = r->cpu->cpus;
+		m->n_cpus = cpus_of_quota(r->cpu);
+	}
+	if (r && r->memory && r->memory->limit && *r->memory->limit > 0)
+		m->memory = (uint64_t)*r->memory->limit;
+	return m;
+}
+
+int plan_level_finish(struct arena *a, struct plan_level *l, struct plan *p, struct err *e)
+{
+	const struct level *lv = &l->policy.level;
+	const struct oci_resources *r = p->config.linux_ ? p->config.linux_->resources : NULL;
+	struct harden_host host;
+
+	if (plan_level_harden(a, &l->policy, &p->config, p->ns.make, p->ns.join, &l->harden, e) < 0)
+		return -e->code;
+	harden_probe(&host);
+	if (harden_check(&l->harden, &host, e) < 0)
+		return err_wrap(e, "level %s", lv->name);
+	l->egress_deny = str_eq(lv->network.egress, "deny");
+	l->pins = str_eq(lv->cpu.pin, "cpus");
+	if (l->pins)
+		l->pin = (struct pin_request){
+			.directory = "/run/brig-cpus",
+			.allowed = r && r->cpu ? r->cpu->cpus : NULL,
+			.count = cpus_of_quota(r ? r->cpu : NULL),
+		};
+	l->warden = (struct warden_plan){
+		.wall_ms = l->policy.direct ? (lv->direct.wall ? *lv->direct.wall : 0)
+					    : (lv->engine.wall ? *lv->engine.wall : 0),
+		.notify = str_eq(lv->seccomp.violation, "notify"),
+	};
+	l->has_warden = l->warden.wall_ms || l->warden.notify;
+	if (str_eq(lv->proc, "minimal"))
+		l->machine = machine_of(a, p);
+	return 0;
+}
+
+int plan_level_seccomp(struct arena *a, const struct plan_level *l, struct seccomp_program *io,
+		       struct err *e)
+{
+	const struct level_seccomp *s = &l->policy.level.seccomp;
+	const struct level_filter *f;
+
+	if (str_eq(s->policy, "none"))
+		return 0;
+	f = level_filter_find(s->policy, s->language, true, l->warden.notify);
+	if (!f)
+		return err_msg(e, EINVAL, "level %s: no seccomp policy \"%s\" for language \"%s\"",
+			       l->policy.level.name, s->policy, s->language ? s->language : "");
+	return level_filter_stack(a, f, io, e) < 0 ? err_wrap(e, "level %s", l->policy.level.name)
+						   : 0;
+}

@@ -1,0 +1,71 @@
+#ifndef BRIG_PLAN_LEVEL_H
+#define BRIG_PLAN_LEVEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "cpu/pin.h"
+#include "fs/fs.h"
+#include "guard/harden.h"
+#include "guard/seccomp.h"
+#include "ns/idmap.h"
+#include "ns/idpool.h"
+#include "policy/policy.h"
+#include "warden/warden.h"
+
+/* What a level adds to a plan.  At custom there is none of it. */
+struct plan_level {
+	struct policy policy;
+
+	/*
+	 * The user namespace is entered last (docs/design.md): everything before is built by the
+	 * runtime's root.  Not where brig needs the namespace to have any rights at all (rootless).
+	 */
+	bool late;
+	const char *userns_path; /* late, one that exists; NULL: brig makes it */
+	/* idmap's host ids count from the first one of a slot of the pool, claimed by create. */
+	bool pooled;
+	bool map_mounts; /* the ids are brig's choice: root and bind mounts are id-mapped */
+	struct idmap idmap;
+	struct idpool_config pool;
+
+	struct harden_plan harden;
+	bool egress_deny;
+	bool pins;
+	struct pin_request pin;
+	struct warden_plan warden;
+	bool has_warden;
+	bool detached; /* the warden is a process of its own: nobody stays in the foreground */
+	bool encloses; /* and pid 1 of a pid namespace around the sandbox's (warden/detached.h) */
+	const struct fs_machine *machine;
+};
+
+struct plan;
+struct plan_request;
+
+/*
+ * The policy of a config.json, and the config rewritten by it.  *out stays NULL at custom; the
+ * policy's digest is only known for a level.
+ */
+int plan_level_make(struct arena *a, const struct plan_request *req, struct plan *p,
+		    struct plan_level **out, struct err *e) MUST_CHECK;
+/* Takes the user namespace out of ns: who maps what, and when it is entered. */
+int plan_level_userns(struct arena *a, struct plan_level *l, struct plan *p,
+		      struct err *e) MUST_CHECK;
+/* What is known when namespaces and process are: hardening, warden, CPUs, machine. */
+int plan_level_finish(struct arena *a, struct plan_level *l, struct plan *p,
+		      struct err *e) MUST_CHECK;
+/* The level's filter with config.json's behind it. */
+int plan_level_seccomp(struct arena *a, const struct plan_level *l, struct seccomp_program *io,
+		       struct err *e) MUST_CHECK;
+/* Hardening alone, for exec: config is the rewritten one of the state directory. */
+int plan_level_harden(struct arena *a, const struct policy *policy, const struct oci_config *config,
+		      uint64_t make, uint64_t join, struct harden_plan *out,
+		      struct err *e) MUST_CHECK;
+
+/* The slot's ids in place of offsets. */
+struct idmap plan_level_shift(struct arena *a, const struct idmap *m, uint32_t base);
+
+#endif

@@ -1,0 +1,29 @@
+/* The file "ended": whatever comes in, an error or a value that prints and reads back the same. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "warden/warden.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	own_arena struct arena a = {0};
+	struct err e = {0};
+	struct warden_end first, second;
+	size_t len, again;
+
+	if (warden_end_parse(&a, (const char *)data, size, &first, &e) < 0) {
+		if (!e.code || !e.msg[0])
+			abort();
+		return 0;
+	}
+	const char *text = warden_end_print(&a, &first, &len);
+	if (warden_end_parse(&a, text, len, &second, &e) < 0)
+		abort();
+	const char *same = warden_end_print(&a, &second, &again);
+	if (len != again || memcmp(text, same, len) != 0)
+		abort();
+	return 0;
+}
