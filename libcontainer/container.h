@@ -104,6 +104,10 @@ struct container_info {
 	const char *status;                            /* creating created running paused stopped */
 	int64_t pid;                                   /* 0 when stopped */
 	const char *bundle, *rootfs, *created, *owner; /* owner: a user name or number */
+	/* At a level, else NULL: its name, the digest of the policy, what the warden ended it for.
+	 */
+	const char *level, *digest, *ended;
+	bool tainted;
 	const struct oci_map *annotations;
 	size_t n_annotations;
 };
