@@ -279,6 +279,11 @@ build/bin/attack: $(wildcard tests/attack/*.c tests/attack/*.h) Makefile
 	$(say) PROBE $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(STD) $(WARN) $(TOOL_WERROR) -O1 -g -static -o $@ $(filter %.c,$^)
+# A level's filter alone over a program of the host.
+$(BIN)/under: tests/filter/under.c $(LIB)
+	$(say) TOOL $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(STD) $(WARN) $(TOOL_WERROR) $(FLAVOUR_CFLAGS) $(FLAVOUR_LDFLAGS) -O1 -g -o $@ $< $(LIB) $(LIBS)
 build/bin/floor: tests/bench/floor.c Makefile
 	$(say) BENCH $@
 	@mkdir -p $(@D)
@@ -298,7 +303,7 @@ build/fault/bin/%: tests/fault/%.c tests/fault/common.c tests/fault/left.c tests
 fault-programs: $(FAULT_TESTS)
 unit-programs: $(UNIT)
 fuzz-programs: $(FUZZ)
-test-programs: build/bin/probe build/bin/attack
+test-programs: build/bin/probe build/bin/attack $(BIN)/under
 
 # Every stage prints its tests and writes build/results/STAGE.count; tests/lib/summary adds up.
 STAGES := lint unit fuzz san integration attack engines fault vm

@@ -104,6 +104,10 @@ struct container_info {
 	const char *status;                            /* creating created running paused stopped */
 	int64_t pid;                                   /* 0 when stopped */
 	const char *bundle, *rootfs, *created, *owner; /* owner: a user name or number */
+	/* At a level, else NULL: its name, the digest of the policy, what the warden ended it for.
+	 */
+	const char *level, *digest, *ended;
+	bool tainted;
 	const struct oci_map *annotations;
 	size_t n_annotations;
 };
@@ -164,6 +168,43 @@ struct container_restore_opts {
 /* A new container from images; *code as for container_run. */
 int container_restore(const struct container_host *h, const struct container_restore_opts *o,
 		      int *code, struct err *e) MUST_CHECK;
+
+/* A level, or the policy of a container, as rows: `policy show` and `policy explain`. */
+struct container_policy_row {
+	const char *field, *value;
+	const char *by;      /* level admin annotation config document flag host; show: a level */
+	const char *outcome; /* set cut refused recorded; show: NULL */
+	const char *asked, *reason; /* NULL: nothing else was asked for; none needed */
+	const char *about;          /* show: what the field is */
+};
+struct container_policy {
+	const char *level, *extends, *summary; /* the last two may be NULL */
+	const char *digest;
+	const char *document; /* show: the level as JSON with all it inherits */
+	bool direct;
+	const struct container_policy_row *rows;
+	size_t n_rows;
+};
+/* What `policy explain` is asked about: a container, a bundle, or nothing but levels. */
+struct container_policy_query {
+	const char *level;       /* NULL: the host's */
+	const char *id;          /* what holds for that container */
+	const char *bundle;      /* absolute; what would hold for a container of it */
+	const char *policy_file; /* a platform's document; direct mode */
+	bool direct;
+};
+/* Names of all levels, sorted. */
+int container_policy_names(const struct container_host *h, struct arena *a, const char *const **out,
+			   size_t *n, struct err *e) MUST_CHECK;
+int container_policy_show(const struct container_host *h, const char *name, struct arena *a,
+			  struct container_policy *out, struct err *e) MUST_CHECK;
+/* Refused by the level, a bundle still has rows: out->level is set then, beside the error. */
+int container_policy_explain(const struct container_host *h, const struct container_policy_query *q,
+			     struct arena *a, struct container_policy *out,
+			     struct err *e) MUST_CHECK;
+/* Reads one file: *kind is level, system (brig.json), document or config; NULL: cannot be told. */
+int container_policy_check(const struct container_host *h, const char *path, struct arena *a,
+			   const char **kind, struct err *e) MUST_CHECK;
 
 /* The default config.json of `brig spec`. */
 char *container_default_spec(struct arena *a, bool rootless, bool cgroup2);

@@ -392,6 +392,25 @@ static int make_notify(void *ctx, struct err *e)
 	return r < 0 || !c->plan.run ? r : notify_listen(&c->notify, c->dir, e);
 }
 
+/* Bind mounts that could not be had as wished: known only now. */
+static int record_mounts(struct create *c, struct err *e)
+{
+	size_t n;
+	const char *const *text = fs_recorded(c->fs, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct policy_decision d = {
+			.field = "mounts",
+			.value = text[i],
+			.by = BY_HOST,
+			.outcome = OUTCOME_RECORDED,
+		};
+
+		policy_note(c->arena, &c->plan.level->policy, &d);
+	}
+	return n ? plan_save_policy(c->arena, &c->plan, c->dir, e) : 0;
+}
+
 static int open_sources(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
@@ -404,7 +423,7 @@ static int open_sources(void *ctx, struct err *e)
 		c->fs = NULL;
 		return 0;
 	}
-	return r;
+	return r < 0 || !c->plan.level ? r : record_mounts(c, e);
 }
 
 static void close_sources(void *ctx)

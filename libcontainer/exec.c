@@ -559,6 +559,7 @@ static void prepare_join(struct exec *x)
 		.harden = x->policy ? &x->harden : NULL,
 		.late_userns = x->state.late_userns,
 		.host_uid = x->host_uid,
+		.init = x->ns.make & CLONE_NEWPID ? 1 : 0,
 		.warden = -1,
 	};
 }

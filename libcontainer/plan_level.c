@@ -23,7 +23,12 @@ static bool is_on(const bool *b)
 
 static int read_document(struct arena *a, const char *path, struct policy_wishes *out,
 			 struct err *e)
-{ (void)a; (void)path; (void)out; return err_msg(e, ENOTSUP, "later"); }
+{
+	(void)a;
+	(void)path;
+	(void)out;
+	return err_msg(e, ENOTSUP, "later");
+}
 
 int plan_level_make(struct arena *a, const struct plan_request *req, struct plan *p,
 		    struct plan_level **out, struct err *e)
@@ -326,6 +331,25 @@ static const struct fs_machine *machine_of(struct arena *a, const struct plan *p
 	return m;
 }
 
+/* What is wished for only, and missing here: told by `policy explain`, never silently. */
+static void record_gaps(struct arena *a, struct plan_level *l, const struct harden_host *host)
+{
+	const struct harden_gap *g;
+
+	for (size_t i = 0; (g = harden_missing(&l->harden, host, i)); i++) {
+		const struct policy_decision d = {
+			.field = g->mechanism,
+			.value = "not in force",
+			.by = BY_HOST,
+			.asked = "best effort",
+			.outcome = OUTCOME_RECORDED,
+			.reason = g->reason,
+		};
+
+		policy_note(a, &l->policy, &d);
+	}
+}
+
 int plan_level_finish(struct arena *a, struct plan_level *l, struct plan *p, struct err *e)
 {
 	const struct level *lv = &l->policy.level;
@@ -337,6 +361,7 @@ int plan_level_finish(struct arena *a, struct plan_level *l, struct plan *p, str
 	harden_probe(&host);
 	if (harden_check(&l->harden, &host, e) < 0)
 		return err_wrap(e, "level %s", lv->name);
+	record_gaps(a, l, &host);
 	l->egress_deny = str_eq(lv->network.egress, "deny");
 	l->pins = str_eq(lv->cpu.pin, "cpus");
 	if (l->pins)

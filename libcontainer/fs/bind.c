@@ -45,14 +45,14 @@ static void record(struct arena *a, struct fs *fs, const struct fs_mount *m, con
  * engine makes for the container (resolv.conf) can be made so; a writable directory is refused,
  * for what is written would belong to ids of the host.
  */
-static int map_for_owner(struct arena *a, const struct fs_plan *p, struct fs *fs,
-			 const struct fs_mount *m, int tree, struct err *e)
+static int map_for_owner(struct arena *a, struct fs *fs, const struct fs_mount *m, int tree,
+			 struct err *e)
 {
 	static const struct fs_attrs readonly = {.set = MOUNT_ATTR_RDONLY};
 	struct stat st;
 
 	/* The host's own programs (--rootfs /): what only the host's root may read stays closed. */
-	if (p->tmpfs_root && wants_readonly(m))
+	if (m->opt.unmapped && wants_readonly(m))
 		return tree_set(tree, &readonly, 0, -1, true, e);
 	int r = tree_set(tree, NULL, 0, fs->owner->userns, m->opt.recursive_bind, e);
 	if (r != -EINVAL && r != -EPERM)
@@ -67,8 +67,8 @@ static int map_for_owner(struct arena *a, const struct fs_plan *p, struct fs *fs
 		return err_msg(
 			e, -r,
 			"%s cannot be id-mapped (its file system does not know how, or it is "
-			"mapped already): mount it read-only, or keep it on ext4, xfs, btrfs "
-			"or tmpfs",
+			"mapped already, or another user namespace's): mount it read-only, or keep "
+			"it on ext4, xfs, btrfs or tmpfs",
 			m->source);
 	return tree_set(tree, &readonly, 0, -1, true, e);
 }
@@ -107,9 +107,8 @@ int fs_open_bind(struct arena *a, const struct fs_plan *p, struct fs *fs, const 
 		r = tree_set(tree, &o->recursive, 0, o->recursive_idmap ? idmap : -1, true, e);
 	if (r == 0)
 		r = restrict_tree(p, m, tree, e);
-	bool unmapped = o->unmapped && wants_readonly(m);
-	if (r == 0 && !m->idmap && !unmapped && fs_owner_maps(fs->owner))
-		r = map_for_owner(a, p, fs, m, tree, e);
+	if (r == 0 && !m->idmap && fs_owner_maps(fs->owner))
+		r = map_for_owner(a, fs, m, tree, e);
 	if (r == 0)
 		r = tree_propagate(tree, o, e);
 	return r < 0 ? r : take_fd(&tree);

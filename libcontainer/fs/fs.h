@@ -46,9 +46,7 @@ struct fs_request {
 	bool untouched;    /* the image is never written: root read-only, nosuid, nodev, missing
 			      mount points and the cwd by a skeleton layer */
 	bool private_root; /* a copy of the root file system on a tmpfs of its own */
-	bool tmpfs_root;   /* the root is an empty tmpfs, made read-only in the end (--rootfs /);
-			      read-only binds are the host's programs: not id-mapped, so that
-			      what only the host's root may read stays closed */
+	bool tmpfs_root;   /* the root is an empty tmpfs, made read-only in the end (--rootfs /) */
 	uint64_t tmpfs_size, tmpfs_inodes; /* bounds of private_root, tmpfs_root; 0: none */
 	/* proc and sys are minimal; NULL: as the config says.  Kept, read by fs_open: the CPUs may
 	 * be claimed after the plan. */

@@ -36,8 +36,8 @@ static int cannot_map(const struct fs_plan *p, int userns, int code, struct err 
 	if (code == EPERM)
 		return err_msg(
 			e, EPERM,
-			"%s is id-mapped already: give the container the user namespace that "
-			"it is mapped for",
+			"%s may not be id-mapped: it is mapped already, or its file system is "
+			"another user namespace's; give the container the user namespace it is for",
 			p->rootfs);
 	if (code != EINVAL || statfs(p->rootfs, &sfs) < 0)
 		return -code;
@@ -136,33 +136,71 @@ int fs_open_image(const struct fs_plan *p, struct fs *fs, struct err *e)
 	return p->private_root ? fill_private(p, fs, e) : 0;
 }
 
+/*
+ * listmount(2), Linux 6.8: cheaper than mountinfo, which lists the whole host.  It tells what lies
+ * over the image too, so it is asked while nothing does.
+ */
+static bool may_have_mounts(int image)
+{
+	enum { LISTMOUNT = 458, MNT_ID_UNIQUE = 0x4000 }; /* the same number everywhere */
+	struct {
+		uint32_t size, spare;
+		uint64_t id, param;
+	} req = {.size = 24};
+	struct statx stx;
+	uint64_t id;
+
+	if (statx(image, "", AT_EMPTY_PATH, MNT_ID_UNIQUE, &stx) < 0 ||
+	    !(stx.stx_mask & MNT_ID_UNIQUE))
+		return true;
+	req.id = stx.stx_mnt_id;
+	return syscall(LISTMOUNT, &req, &id, 1, 0) != 0;
+}
+
+/* The image in its place: what is mounted below it can be seen then, and copied. */
+static int place_image(const struct fs_plan *p, struct fs *fs, struct err *e)
+{
+	int r = overlay_attach(fs->image, p->rootfs, e);
+
+	fs->carry = r == 0 && may_have_mounts(fs->image);
+	return r;
+}
+
 /* The layers of the image: its own if it has to be made anew, else the image as one layer. */
-static int image_layers(struct arena *a, const struct fs_plan *p, const struct fs *fs,
-			bool skeleton, struct overlay *out, struct err *e)
+static int image_layers(struct arena *a, const struct fs_plan *p, struct fs *fs,
+			struct overlay *out, struct err *e)
 {
 	int r;
 
-	if (!fs->rebuild) {
-		own_fd int image = fcntl(fs->image, F_DUPFD_CLOEXEC, 3);
-
-		if (image < 0)
-			return err_set(e, errno, "dup");
-		overlay_init(a, out, 2);
-		overlay_add(out, take_fd(&image));
-		return 0;
+	overlay_init(a, out, 2);
+	if (fs->rebuild) {
+		r = overlay_read(a, p->rootfs, fs->owner->userns, p->rootfs, out, e);
+		return r < 0 ? r : place_image(p, fs, e);
 	}
-	r = overlay_read(a, p->rootfs, fs->owner->userns, p->rootfs, out, e);
-	if (r == 0 && (r = overlay_attach(fs->image, p->rootfs, e)) < 0)
-		overlay_close(out);
-	if (r < 0 || !*out->sub || !skeleton)
+	r = place_image(p, fs, e);
+	if (r < 0)
 		return r;
-	/* A directory of an overlay with a skeleton over it: two overlays. */
-	int tree = overlay_mount(out, p->rootfs, 0, e);
-	overlay_close(out);
+	int tree = tree_clone(fs->image, "", false, e);
 	if (tree < 0)
 		return tree;
-	overlay_init(a, out, 2);
 	overlay_add(out, tree);
+	return 0;
+}
+
+/* The skeleton's directories are the image's: a part of an overlay becomes one layer first. */
+static int add_skeleton(struct arena *a, const struct fs_plan *p, int *layer, struct overlay *o,
+			struct err *e)
+{
+	if (*o->sub) {
+		int tree = overlay_mount(o, p->rootfs, 0, e);
+
+		overlay_close(o);
+		overlay_init(a, o, 2);
+		if (tree < 0)
+			return tree;
+		overlay_add(o, tree);
+	}
+	overlay_add(o, take_fd(layer));
 	return 0;
 }
 
@@ -180,14 +218,13 @@ static int build_overlay(struct arena *a, const struct fs_plan *p, struct fs *fs
 		return layer;
 	fs->image = fs->root;
 	fs->root = -1;
-	int r = image_layers(a, p, fs, layer >= 0, &o, e);
-	if (r < 0)
-		return r;
-	if (layer >= 0)
-		overlay_add(&o, take_fd(&layer));
-	fs->root = overlay_mount(&o, p->rootfs, untouched.set, e);
+	int r = image_layers(a, p, fs, &o, e);
+	if (r == 0 && layer >= 0)
+		r = add_skeleton(a, p, &layer, &o, e);
+	if (r == 0)
+		fs->root = r = overlay_mount(&o, p->rootfs, untouched.set, e);
 	overlay_close(&o);
-	return fs->root < 0 ? fs->root : 0;
+	return r < 0 ? r : 0;
 }
 
 int fs_build_image(const struct fs_plan *p, struct fs *fs, struct err *e)
@@ -201,27 +238,6 @@ int fs_build_image(const struct fs_plan *p, struct fs *fs, struct err *e)
 	if (r < 0 || (!s.n && !fs->rebuild))
 		return r;
 	return build_overlay(&a, p, fs, &s, e);
-}
-
-/*
- * listmount(2), Linux 6.8: cheaper than mountinfo, which lists the whole host.  One mount is
- * brig's own: what lies over the image in its place.
- */
-static bool may_have_mounts(int image)
-{
-	enum { LISTMOUNT = 458, MNT_ID_UNIQUE = 0x4000 }; /* the same number everywhere */
-	struct {
-		uint32_t size, spare;
-		uint64_t id, param;
-	} req = {.size = 24};
-	struct statx stx;
-	uint64_t ids[2];
-
-	if (statx(image, "", AT_EMPTY_PATH, MNT_ID_UNIQUE, &stx) < 0 ||
-	    !(stx.stx_mask & MNT_ID_UNIQUE))
-		return true;
-	req.id = stx.stx_mnt_id;
-	return syscall(LISTMOUNT, &req, ids, LEN(ids), 0) != 1;
 }
 
 struct carry {
@@ -258,7 +274,7 @@ int fs_carry_mounts(const struct fs_plan *p, struct fs *fs, struct err *e)
 {
 	struct carry c = {.p = p, .fs = fs};
 
-	if (!may_have_mounts(fs->image))
+	if (!fs->carry)
 		return 0;
 	int r = mountinfo_id(fs->image, &c.image, e);
 	return r < 0 ? r : mountinfo_each(carry_mount, &c, e);

@@ -13,9 +13,14 @@ struct mountinfo_row {
 	char *super;               /* options of the superblock, escaped as the kernel wrote them */
 };
 
-/* row returns 0 to go on, 1 to end with success, or -errno with *e filled. */
-int mountinfo_each(int (*row)(const struct mountinfo_row *r, void *ctx, struct err *e), void *ctx,
-		   struct err *e) MUST_CHECK;
+/* Returns 0 to go on, 1 to end with success, or -errno with *e filled. */
+typedef int mountinfo_row_fn(const struct mountinfo_row *r, void *ctx, struct err *e);
+int mountinfo_each(mountinfo_row_fn *row, void *ctx, struct err *e) MUST_CHECK;
+/*
+ * The row of the mount that fd is on, if it is in sight: asked for alone since Linux 6.11, the ids
+ * are not told then.
+ */
+int mountinfo_of(int fd, mountinfo_row_fn *row, void *ctx, struct err *e) MUST_CHECK;
 /* \040 and the like, in place. */
 void mountinfo_unescape(char *s);
 /* The id by which mountinfo knows the mount that fd is on (Linux 5.8). */

@@ -86,7 +86,8 @@ struct fs {
 	int made;                    /* what brig made for a minimal /proc and /sys, or -1 */
 	int *trees; /* one for each mount: source before, mount after it was attached; or -1 */
 	size_t n_trees;
-	int image; /* the image itself, where the root is an overlay over it; or -1 */
+	int image;  /* the image itself, where the root is an overlay over it; or -1 */
+	bool carry; /* something is mounted below it */
 	dev_t root_dev;
 	ino_t root_ino;
 	bool root_on_slash; /* attached on "/" instead of the rootfs path */

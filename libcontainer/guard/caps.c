@@ -232,7 +232,8 @@ int caps_apply(const struct caps_plan *p, struct err *e)
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)
 		return err_set(e, errno, "clear ambient capabilities");
 	raise_ambient(can.ambient);
-	if (prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
+	/* EPERM: locked by securebits, with nothing to keep; execve ends it all the same. */
+	if (prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0 && errno != EPERM)
 		return err_set(e, errno, "end keeping capabilities");
 	return 0;
 }

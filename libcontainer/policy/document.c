@@ -1,7 +1,9 @@
 /* A platform's document as wishes. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/own.h"
 #include "base/str.h"
 #include "policy/policy.h"
@@ -129,4 +131,16 @@ int policy_wishes_document(struct arena *a, const struct policy_doc *d, struct p
 {
 	*out = (struct policy_wishes){0};
 	return take_all(a, d, out, e) < 0 ? err_wrap(e, "policy document") : 0;
+}
+
+int policy_doc_load(struct arena *a, const char *path, struct policy_doc *out, struct err *e)
+{
+	char *text;
+	size_t len;
+	int r = file_read(a, AT_FDCWD, path, POLICY_DOC_MAX_BYTES, &text, &len, e);
+
+	if (r < 0)
+		return r;
+	r = policy_doc_parse(a, text, len, out, e);
+	return r < 0 ? err_wrap(e, "%s", path) : 0;
 }

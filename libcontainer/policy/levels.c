@@ -24,6 +24,11 @@ static const struct level_embedded *embedded(const char *name)
 	return NULL;
 }
 
+bool level_is_embedded(const char *name)
+{
+	return embedded(name);
+}
+
 int level_name_check(const char *name, struct err *e)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";

@@ -1,6 +1,7 @@
 #ifndef BRIG_POLICY_LEVELS_H
 #define BRIG_POLICY_LEVELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/arena.h"
@@ -28,6 +29,7 @@ int level_chain_read(struct arena *a, const struct admin *admin, const char *nam
 /* Puts them together; a level that loosens what it extends is an error. */
 int level_chain_merge(struct arena *a, const struct level_chain *c, struct level *out,
 		      struct err *e) MUST_CHECK;
+bool level_is_embedded(const char *name);
 /* Lower case letters, digits and - _ . inside: a file name and never a path. */
 int level_name_check(const char *name, struct err *e) MUST_CHECK;
 

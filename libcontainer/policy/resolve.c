@@ -29,15 +29,17 @@ static const char *minimum_level(const struct admin *ad)
 /* The administrator's file must not contradict itself. */
 static int check_admin(struct arena *a, const struct admin *ad, struct err *e)
 {
+	struct level minimum;
 	int r = policy_at_least(a, ad, default_level(ad), minimum_level(ad), e);
 
 	if (r < 0)
-		return err_wrap(e, "default_level, minimum_level");
-	if (r == 0)
-		return err_msg(e, EINVAL,
-			       "default_level: \"%s\" is weaker than minimum_level \"%s\"",
-			       default_level(ad), minimum_level(ad));
-	return 0;
+		return err_wrap(e, "default_level");
+	if (r > 0)
+		return 0;
+	if (policy_level_load(a, ad, minimum_level(ad), &minimum, e) < 0)
+		return err_wrap(e, "minimum_level");
+	return err_msg(e, EINVAL, "default_level: \"%s\" is weaker than minimum_level \"%s\"",
+		       default_level(ad), minimum_level(ad));
 }
 
 /* --level may go down to the administrator's minimum. */
@@ -108,10 +110,11 @@ static int choose(struct arena *a, struct policy *p, const struct policy_request
 		r = check_flag(a, &p->admin, flag, e);
 	if (r < 0)
 		return r;
-	*chosen = (struct voice){flag ? flag : default_level(&p->admin), "",
-				 flag                     ? BY_FLAG
-				 : p->admin.default_level ? BY_ADMIN
-							  : BY_LEVEL};
+	*chosen = (struct voice){default_level(&p->admin), "", BY_LEVEL};
+	if (p->admin.default_level)
+		*chosen = (struct voice){p->admin.default_level, "default_level", BY_ADMIN};
+	if (flag)
+		*chosen = (struct voice){flag, "--level", BY_FLAG};
 	for (size_t i = 0; r == 0 && i < LEN(others); i++)
 		if (others[i].level)
 			r = hear(a, p, &others[i], chosen, e);
@@ -188,7 +191,8 @@ int policy_resolve(struct arena *a, const struct policy_request *req, struct pol
 	r = hear_wishes(a, out, req, e);
 	if (r == 0)
 		r = find_pod(req->config, &out->pod, e);
-	out->digest = policy_digest(a, &out->level);
+	if (r == 0)
+		out->digest = policy_digest(a, &out->level);
 	return r;
 }
 

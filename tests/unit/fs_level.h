@@ -13,6 +13,32 @@
 		MOUNT("/dev/mqueue", "mqueue", "mqueue"), MOUNT("/sys", "sysfs", "sysfs", "ro"),   \
 		MOUNT("/tmp", "tmpfs", "tmpfs", "mode=1777", "size=1m")
 
+/* The images of these tests are on a tmpfs, which can be id-mapped since Linux 6.3. */
+static inline bool tmpfs_can_be_mapped(void)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP};
+	struct err e;
+	own_fd int ns = idmap_userns(&fixture_idmap, &e);
+	own_fd int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
+
+	if (ns < 0 || fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return false;
+	own_fd int tree = fsmount(fs, FSMOUNT_CLOEXEC, 0);
+	attr.userns_fd = (uint64_t)ns;
+	return mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) == 0;
+}
+
+static inline bool can_run(void)
+{
+	if (geteuid() != 0)
+		printf("skipped: needs root\n");
+	else if (!tmpfs_can_be_mapped())
+		printf("skipped: this kernel cannot id-map a tmpfs\n");
+	else
+		return true;
+	return false;
+}
+
 static inline bool owned(const char *path, uid_t uid, gid_t gid)
 {
 	struct stat st;

@@ -32,9 +32,9 @@ static const struct cgroup_view host_views[] = {
 static struct scenario default_scenario(void)
 {
 	return (struct scenario){
-		.config = {.mounts = default_mounts,            .n_mounts = LEN(default_mounts)},
+		.config = {.mounts = default_mounts,       .n_mounts = LEN(default_mounts)},
 		.root = { .readonly = true},
-		.linux_ = {				     .masked_paths = default_masked,
+		.linux_ = {				.masked_paths = default_masked,
 			   .n_masked_paths = LEN(default_masked),
 			   .readonly_paths = default_readonly,
 			   .n_readonly_paths = LEN(default_readonly)},

@@ -347,10 +347,8 @@ static void test_devices(void)
 
 int main(void)
 {
-	if (geteuid() != 0) {
-		printf("skipped: needs root\n");
+	if (!can_run())
 		return 0;
-	}
 	test_plain();
 	test_volumes();
 	test_unmapped_user();

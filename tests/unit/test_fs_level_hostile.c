@@ -250,10 +250,8 @@ static void test_swaps(void)
 
 int main(void)
 {
-	if (geteuid() != 0) {
-		printf("skipped: needs root\n");
+	if (!can_run())
 		return 0;
-	}
 	test_links();
 	test_refused_links();
 	test_dev_and_proc();

@@ -37,7 +37,7 @@ static void test_every_word_of_the_spec(void)
 		"rstrictatime",   "rsuid",      "rsymfollow",   "runbindable", "rw",
 		"shared",         "silent",     "slave",        "strictatime", "suid",
 		"symfollow",      "sync",       "tmpcopyup",    "unbindable",  "idmap",
-		"ridmap",         "rnodev",
+		"ridmap",         "rnodev",     "brig.unmapped",
 	};
 	const char *const *names = fs_mount_option_names(&arena);
 	size_t n = 0;

@@ -1,0 +1,312 @@
+#!/usr/bin/env bats
+# Kubernetes' container runtime interface: containerd's CRI plug-in and its stock shim, which calls brig
+# by BinaryName. A client of ours asks what a kubelet asks. What deploy/ tells to configure is what is
+# configured here.
+
+load lib
+load engines
+load cri
+
+setup_file()
+{
+	export CRI_LEVEL=${CRI_LEVEL:-custom} CRI_HIGH_LEVEL=${CRI_HIGH_LEVEL:-custom} CNI_PLUGINS
+
+	for CNI_PLUGINS in /usr/lib/cni /opt/cni/bin; do
+		[ ! -x "$CNI_PLUGINS/bridge" ] || break
+	done
+	file_up cri cri_up containerd ctr protoc python3 "$CNI_PLUGINS/bridge" "$CNI_PLUGINS/loopback"
+	[ -n "$SKIP_FILE" ] || python3 -c 'import grpc, google.protobuf' || SKIP_FILE="no python3-grpcio"
+}
+
+teardown_file()
+{
+	machine_down
+}
+
+setup()
+{
+	test_up
+	PODS=()
+}
+
+teardown()
+{
+	local pod
+
+	for pod in "${PODS[@]}"; do pod_gone "$pod" || true; done
+	test_down
+}
+
+@test "cri: the runtime and the network are ready" {
+	expect 0 cri Status
+	[ "$(jq -r '.status.conditions[] | select(.status) | .type' <<<"$output" | sort | xargs)" = \
+		"NetworkReady RuntimeReady" ]
+}
+
+@test "cri: a pod's sandbox is run by its handler" {
+	pod
+	expect 0 cri PodSandboxStatus "{\"pod_sandbox_id\":\"$POD\"}"
+	[ "$(jq -r .status.state <<<"$output")" = SANDBOX_READY ]
+	[ "$(jq -r .status.runtime_handler <<<"$output")" = brig ]
+	[[ $(jq -r .status.network.ip <<<"$output") == 10.99.0.* ]]
+	[ "$(inside cat "/proc/$(pid_of "$POD")/comm")" = pause ]
+}
+
+@test "cri: a handler that is not configured is refused and named" {
+	run cri RunPodSandbox '{"config":{"metadata":{"name":"x","uid":"x","namespace":"default"}},
+		"runtime_handler":"none"}'
+	[ "$status" -ne 0 ]
+	has '"none"'
+}
+
+@test "cri: two containers share the pod's network, ipc and uts namespaces and no others" {
+	local a b kind
+
+	pod
+	container a . sleep 1000
+	a=$(pid_of "$CONTAINER")
+	container b . sleep 1000
+	b=$(pid_of "$CONTAINER")
+	for kind in net ipc uts; do
+		[ "$(inside readlink "/proc/$a/ns/$kind")" = "$(inside readlink "/proc/$b/ns/$kind")" ] ||
+			fail "$kind is not shared"
+		[ "$(inside readlink "/proc/$a/ns/$kind")" != "$(inside readlink "/proc/1/ns/$kind")" ] ||
+			fail "$kind is the machine's"
+	done
+	for kind in mnt pid; do
+		[ "$(inside readlink "/proc/$a/ns/$kind")" != "$(inside readlink "/proc/$b/ns/$kind")" ] ||
+			fail "$kind is shared"
+	done
+	in_container hostname
+	is "$C"
+}
+
+@test "cri: containers of one pod map the same ids" {
+	pod
+	container a . sleep 1000
+	first=$(inside cat "/proc/$(pid_of "$CONTAINER")/uid_map")
+	container b . sleep 1000
+	[ "$(inside cat "/proc/$(pid_of "$CONTAINER")/uid_map")" = "$first" ]
+	[ "$CRI_LEVEL" = custom ] || [[ $first != *" 0 "*4294967295* ]]
+}
+
+@test "cri: containers of one pod talk over the loopback and through /dev/shm" {
+	pod
+	container a . sh -c 'echo note >/dev/shm/note; exec httpd -f -p 8080 -h /etc'
+	container b . sleep 1000
+	eventually 5 inside test -e "/proc/$(pid_of "$CONTAINER")/root/dev/shm/note"
+	in_container cat /dev/shm/note
+	is note
+	in_container wget -q -O - http://127.0.0.1:8080/not-executable
+	is data
+}
+
+@test "cri: a pod's processes are one namespace when it asks for that" {
+	pod '.config.linux.security_context.namespace_options.pid = "POD"'
+	container a '.config.linux.security_context.namespace_options.pid = "POD"' sleep 4321
+	in_container ps
+	has /pause
+	has "sleep 4321"
+}
+
+@test "cri: exec gives output, errors and the exit code" {
+	pod
+	container a . sleep 1000
+	in_container sh -c 'echo out; echo err >&2; exit 3'
+	[ "$status" = 3 ]
+	is $'out\nerr'
+	in_container cat /proc/1/cmdline
+	has sleep
+}
+
+@test "cri: exec of a missing command fails, and the container goes on" {
+	pod
+	container a . sleep 1000
+	run cri ExecSync "{\"container_id\":\"$CONTAINER\",\"cmd\":[\"no-such-command\"]}"
+	[ "$status" -ne 0 ]
+	has no-such-command
+	container_is .state CONTAINER_RUNNING
+}
+
+@test "cri: exec ends after its timeout" {
+	pod
+	container a . sleep 1000
+	run cri ExecSync "{\"container_id\":\"$CONTAINER\",\"cmd\":[\"sleep\",\"100\"],\"timeout\":1}"
+	[ "$status" -ne 0 ]
+	has DEADLINE
+}
+
+@test "cri: probes: twenty execs one after the other" {
+	local n
+
+	pod
+	container a . sleep 1000
+	for n in {1..20}; do
+		in_container sh -c "exit $n"
+		[ "$status" = "$n" ] || fail "exec $n gave $status"
+	done
+}
+
+@test "cri: what a container writes is in its log" {
+	pod
+	container a . sh -c 'echo first; echo second >&2; exit 5'
+	ends
+	container_is .exit_code 5
+	container_is .reason Error
+	[[ $(log_of a) == *"stdout F first"* ]]
+	[[ $(log_of a) == *"stderr F second"* ]]
+}
+
+@test "cri: a container that ends well is completed" {
+	pod
+	container a . true
+	ends
+	container_is .exit_code 0
+	container_is .reason Completed
+}
+
+@test "cri: stop sends the signal, waits, and kills what does not listen" {
+	pod
+	container a . sh -c 'trap "exit 7" TERM; echo ready; while :; do sleep 0.1; done'
+	eventually 5 grep -q ready "$MACHINE_DIR/logs/$C/a.log"
+	expect 0 cri StopContainer "{\"container_id\":\"$CONTAINER\",\"timeout\":10}"
+	container_is .exit_code 7
+	container b . sh -c 'trap "" TERM; echo ready; while :; do sleep 0.1; done'
+	eventually 5 grep -q ready "$MACHINE_DIR/logs/$C/b.log"
+	expect 0 cri StopContainer "{\"container_id\":\"$CONTAINER\",\"timeout\":1}"
+	container_is .exit_code 137
+}
+
+@test "cri: a container that was removed is started again by another one" {
+	pod
+	container a . false
+	ends
+	expect 0 cri RemoveContainer "{\"container_id\":\"$CONTAINER\"}"
+	container a '.config.metadata.attempt = 1' sh -c 'echo again'
+	ends
+	[[ $(log_of a) == *again* ]]
+}
+
+@test "cri: brig's annotations of the pod reach it, others do not" {
+	pod '.config.annotations = {"dev.brig.seccomp.language": "native", "example.org/other": "x"}'
+	expect 0 inside "$RUNTIME" --root /run/containerd/runc/k8s.io state "$POD"
+	[ "$(jq -r '.annotations["dev.brig.seccomp.language"]' <<<"$output")" = native ]
+	[ "$(jq -r '.annotations["example.org/other"]' <<<"$output")" = null ]
+	container a '.config.annotations = {"dev.brig.seccomp.language": "shell"}' sleep 1000
+	expect 0 inside "$RUNTIME" --root /run/containerd/runc/k8s.io state "$CONTAINER"
+	[ "$(jq -r '.annotations["dev.brig.seccomp.language"]' <<<"$output")" = shell ]
+}
+
+@test "cri: user, groups, environment and directory are as asked" {
+	pod
+	container a '.config.envs = [{"key": "WORD", "value": "value"}] | .config.working_dir = "/home/worker"
+		| .config.linux.security_context += {"run_as_user": {"value": 1000}, "run_as_group": {"value": 1000},
+			"supplemental_groups": [2000]}' sleep 1000
+	in_container sh -c 'id -u; id -G; echo $WORD; pwd'
+	is $'1000\n1000 2000\nvalue\n/home/worker'
+}
+
+@test "cri: a volume is mounted, read-only when asked" {
+	pod
+	mkdir -m 777 "$MACHINE_DIR/volume-$C"
+	echo given >"$MACHINE_DIR/volume-$C/in"
+	container a '.config.mounts = [{"container_path": "/data", "host_path": "'"$MACHINE_DIR/volume-$C"'"}]' \
+		sleep 1000
+	in_container sh -c 'cat /data/in; echo made >/data/out'
+	is given
+	[ "$(cat "$MACHINE_DIR/volume-$C/out")" = made ]
+	container b '.config.mounts = [{"container_path": "/data", "readonly": true,
+		"host_path": "'"$MACHINE_DIR/volume-$C"'"}]' sleep 1000
+	in_container touch /data/other
+	has "Read-only file system"
+}
+
+@test "cri: a read-only root, no new privileges, no capabilities" {
+	pod
+	container a '.config.linux.security_context += {"readonly_rootfs": true, "no_new_privs": true,
+		"capabilities": {"drop_capabilities": ["ALL"]}}' sleep 1000
+	in_container touch /file
+	has "Read-only file system"
+	in_container cat /proc/self/status
+	has "CapEff:	0000000000000000"
+	has "NoNewPrivs:	1"
+}
+
+@test "cri: the engine's seccomp profile is in force when asked for" {
+	pod
+	container a '.config.linux.security_context.seccomp.profile_type = "RuntimeDefault"' sleep 1000
+	in_container cat /proc/self/status
+	has "Seccomp:	2"
+}
+
+@test "cri: limits are written to the cgroup, and changed" {
+	pod
+	container a '.config.linux.resources = {"memory_limit_in_bytes": 67108864, "cpu_quota": 50000,
+		"cpu_period": 100000}' sleep 1000
+	[ "$(cgroup_value "$(pid_of "$CONTAINER")" memory memory.limit_in_bytes memory.max)" = 67108864 ]
+	expect 0 cri UpdateContainerResources "{\"container_id\":\"$CONTAINER\",
+		\"linux\":{\"memory_limit_in_bytes\":134217728}}"
+	[ "$(cgroup_value "$(pid_of "$CONTAINER")" memory memory.limit_in_bytes memory.max)" = 134217728 ]
+}
+
+@test "cri: running out of memory is the reason" {
+	pod
+	container a '.config.linux.resources.memory_limit_in_bytes = 33554432' tail /dev/zero
+	ends
+	container_is .exit_code 137
+	container_is .reason OOMKilled
+}
+
+@test "cri: the second handler runs pods at its own level" {
+	pod '.runtime_handler = "brig-high"'
+	container a . sh -c 'grep -E "^(CapEff|NoNewPrivs|Seccomp):" /proc/self/status; exec sleep 1000'
+	expect 0 cri PodSandboxStatus "{\"pod_sandbox_id\":\"$POD\"}"
+	[ "$(jq -r .status.runtime_handler <<<"$output")" = brig-high ]
+	in_container echo hello
+	is hello
+	[ "$CRI_HIGH_LEVEL" = high ] || return 0
+	eventually 5 grep -q Seccomp: "$MACHINE_DIR/logs/$C/a.log"
+	[[ $(log_of a) == *"CapEff:	0000000000000000"*"NoNewPrivs:	1"*"Seccomp:	2"* ]]
+}
+
+@test "cri: a pod of the second handler cannot ask for less" {
+	[ "$CRI_HIGH_LEVEL" = high ] || skip "the second handler has level $CRI_HIGH_LEVEL here"
+	run cri RunPodSandbox "$(jq -n --arg name "$C" '{ runtime_handler: "brig-high", config: {
+		metadata: { name: $name, uid: $name, namespace: "default" }, linux: {},
+		annotations: { "dev.brig.level": "standard" } } }')"
+	[ "$status" -ne 0 ]
+	has dev.brig.level
+}
+
+@test "cri: a stopped pod is not ready, and nothing of a removed one is left" {
+	local container pid
+
+	pod
+	container a . sleep 1000
+	container=$CONTAINER
+	pid=$(pid_of "$POD")
+	expect 0 cri StopPodSandbox "{\"pod_sandbox_id\":\"$POD\"}"
+	expect 0 cri PodSandboxStatus "{\"pod_sandbox_id\":\"$POD\"}"
+	[ "$(jq -r .status.state <<<"$output")" = SANDBOX_NOTREADY ]
+	expect 0 cri RemovePodSandbox "{\"pod_sandbox_id\":\"$POD\"}"
+	PODS=()
+	run inside test -e "/proc/$pid"
+	[ "$status" -ne 0 ]
+	eventually 5 nothing_left "$POD"
+	eventually 5 nothing_left "$container"
+	expect 0 cri ListContainers
+	[ "$(jq '.containers | length' <<<"$output")" = 0 ]
+}
+
+@test "cri: nothing is left after the last pod" {
+	expect 0 cri ListPodSandbox
+	[ "$(jq '.items | length' <<<"$output")" = 0 ]
+	expect 0 inside "$RUNTIME" --root /run/containerd/runc/k8s.io list -q
+	is ""
+	eventually 5 no_shim
+}
+
+no_shim()
+{
+	! inside pgrep -x containerd-shim >/dev/null
+}
