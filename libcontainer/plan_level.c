@@ -334,7 +334,7 @@ static unsigned int cpus_of_quota(const struct oci_cpu *c)
 	return (unsigned int)(((uint64_t)*c->quota + period - 1) / period);
 }
 
-static const struct fs_machine *machine_of(struct arena *a, const struct plan *p)
+static struct fs_machine *machine_of(struct arena *a, const struct plan *p)
 {
 	struct fs_machine *m = arena_new(a, sizeof(*m));
 	const struct oci_resources *r = p->config.linux_ ? p->config.linux_->resources : NULL;
