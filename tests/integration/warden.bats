@@ -24,7 +24,7 @@ timed() { config ".annotations = {\"dev.brig.time.wall\": \"$1\"}${2:+ | $2}"; }
 	is "$(awk '/^Seccomp:/ {print $2}' "/proc/$w/status")" 2
 	is "$(awk '/^CapPrm:/ {print $2}' "/proc/$w/status")" 0000000000000020
 	for fd in 0 1 2; do is "$(readlink "/proc/$w/fd/$fd")" /dev/null; done
-	! readlink "/proc/$w"/fd/* | grep pipe:
+	for fd in "/proc/$w"/fd/*; do [[ $(readlink "$fd") != pipe:* ]]; done
 	ok delete "$ID"
 	wait_for 5 gone "$w"
 }
@@ -33,7 +33,7 @@ timed() { config ".annotations = {\"dev.brig.time.wall\": \"$1\"}${2:+ | $2}"; }
 	timed 600ms '.process.args = ["sleep","100"]'
 	creates
 	sleep 1
-	! has_ended
+	run ! has_ended
 	ok start "$ID"
 	wait_for 5 stopped
 	is "$(ended .reason)" timeout
@@ -87,7 +87,7 @@ timed() { config ".annotations = {\"dev.brig.time.wall\": \"$1\"}${2:+ | $2}"; }
 	w=$(warden_of)
 	kill -9 "$w"
 	wait_for 5 stopped
-	! has_ended
+	run ! has_ended
 	ok delete "$ID"
 	wait_for 5 gone "$w"
 }
@@ -118,5 +118,5 @@ timed() { config ".annotations = {\"dev.brig.time.wall\": \"$1\"}${2:+ | $2}"; }
 @test "warden: a create that fails leaves none" {
 	config '.process.args = ["/nowhere"]'
 	no create -b "$B" "$ID"
-	! pgrep -f "create -b $B $ID"
+	run ! pgrep -f "create -b $B $ID"
 }
