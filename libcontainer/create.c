@@ -194,6 +194,8 @@ static int claim_cpus(void *ctx, struct err *e)
 
 	r->user = create_directory(c);
 	int code = pin_claim(c->arena, r, &cpus, e);
+	if (code == 0 && c->plan.level->machine)
+		c->plan.level->machine->cpus = cpus;
 	return code < 0 ? code : plan_cgroup_with_cpus(c->arena, &c->plan, cpus, e);
 }
 

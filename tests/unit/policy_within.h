@@ -75,7 +75,7 @@ static inline bool within_under(const char *path, const char *dir)
 
 static inline bool within_has(const struct oci_mount *m, const char *word)
 {
-	for (size_t i = 0; i < m->n_options; i++)
+	for (size_t i = 0; m && i < m->n_options; i++)
 		if (within_is(m->options[i], word))
 			return true;
 	return false;

@@ -310,7 +310,8 @@ static void test_binds(void)
 
 		CHECK(m && str_eq(m->type, "bind") && within_has(m, "nosuid"));
 		CHECK(m && within_has(m, "nodev") && !within_has(m, "ro"));
-		CHECK(m && str_eq(m->source, fixture_mount(&x.before, files[i])->source));
+		const struct oci_mount *was = fixture_mount(&x.before, files[i]);
+		CHECK(m && was && str_eq(m->source, was->source));
 	}
 	/* On brig's tmpfs on /run, and not below it. */
 	CHECK(position(&x.c, "/run") < position(&x.c, "/run/.containerenv"));

@@ -83,6 +83,8 @@ static void test_relative_sources(void)
 static const struct {
 	const char *level, *mount, *dest, *options;
 } rewrites[] = {
+	{"standard", MOUNT("/t",             "tmpfs",   "t",            "\"size=9g\",\"size=1m\""),                        "/t",
+	 "nosuid,nodev,size=1m,nr_inodes=65536"																	      },
 	{"standard", MOUNT("/v",             "bind",    "/nonexistent", "\"rbind\",\"suid\",\"dev\",\"rshared\""),
 	 "/v",															       "rbind,nosuid,nodev,rnosuid,rnodev"             },
 	{"high",     MOUNT("/v",             "bind",    "/nonexistent", "\"bind\",\"ro\",\"noexec\""),                     "/v",
