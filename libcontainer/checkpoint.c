@@ -95,6 +95,9 @@ static int load(struct checkpoint *c, struct err *e)
 	if (store_load(c->dir, c->arena, &c->state, e) < 0 ||
 	    cgroup_open(c->arena, &c->state.cgroup, &c->cgroup, e) < 0)
 		return -e->code;
+	if (!str_eq(c->state.level, "custom"))
+		return err_msg(e, ENOTSUP, "level %s: a checkpoint could not be restored within it",
+			       c->state.level);
 	enum status st = status_of(c->dir, &c->state, c->cgroup);
 	if (st != STATUS_RUNNING && st != STATUS_PAUSED)
 		return err_msg(e, EINVAL, "container cannot be checkpointed in %s state",

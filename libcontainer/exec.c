@@ -253,7 +253,7 @@ static int apply_policy(struct exec *x, struct err *e)
 		.rootless = !x->privileged,
 		.nested = plan_in_user_namespace(),
 		.state_root = x->host->root,
-		.preserve_fds = x->opts->preserve_fds,
+		.preserve_fds = x->opts->preserve_fds + plan_listen_fds(),
 	};
 
 	if (policy_facts_read(&f, e) < 0 ||
@@ -559,6 +559,7 @@ static void prepare_join(struct exec *x)
 		.harden = x->policy ? &x->harden : NULL,
 		.late_userns = x->state.late_userns,
 		.host_uid = x->host_uid,
+		.init = x->ns.make & CLONE_NEWPID ? 1 : 0,
 		.warden = -1,
 	};
 }

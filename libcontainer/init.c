@@ -206,11 +206,9 @@ static int early_attributes(void *ctx, struct err *e)
 {
 	struct child *c = ctx;
 
-	int r = attrs_apply_early(c->plan->process.attrs, c->process.proc, e);
+	int r = c->plan->level ? harden_sysctls(&c->plan->level->harden, c->process.proc, e) : 0;
 
-	if (r < 0 || !c->plan->level)
-		return r;
-	return harden_sysctls(&c->plan->level->harden, c->process.proc, e);
+	return r < 0 ? r : attrs_apply_early(c->plan->process.attrs, c->process.proc, e);
 }
 
 static int become_root(void *ctx, struct err *e)

@@ -245,6 +245,7 @@ int join_main(void *ctx)
 				  .userns = j->late_userns ? j->target : -1,
 				  .host_uid = j->host_uid,
 				  .warden = j->warden,
+				  .init = j->harden ? j->init : 0,
 				  },
 	};
 

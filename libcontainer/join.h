@@ -32,6 +32,7 @@ struct join {
 	const struct harden_plan *harden;    /* NULL: custom */
 	bool late_userns;                    /* target's user namespace is entered last */
 	uint32_t host_uid;
+	pid_t init; /* of the container, as its own pid namespace knows it; 0: not known */
 	int warden;
 };
 

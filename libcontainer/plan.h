@@ -94,6 +94,9 @@ int plan_make(struct arena *a, const struct plan_request *req, struct plan *out,
 int plan_record(struct arena *a, const struct plan *p, int dir, struct brig_state *out,
 		struct err *e) MUST_CHECK;
 
+/* policy.json again, with what was recorded meanwhile. */
+int plan_save_policy(struct arena *a, const struct plan *p, int dir, struct err *e) MUST_CHECK;
+
 /*
  * The part of a plan that is about one process; linux_ is NULL for exec (no sysctls and the
  * like a second time).  Shared by create and exec.

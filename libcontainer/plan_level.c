@@ -12,18 +12,40 @@
 #include "direct.h"
 #include "guard/level_filter.h"
 #include "plan.h"
-#if __has_include("specs/policy_doc.h")
 #include "specs/policy_doc.h"
-#endif
 
 static bool is_on(const bool *b)
 {
 	return b && *b;
 }
 
-static int read_document(struct arena *a, const char *path, struct policy_wishes *out,
-			 struct err *e)
-{ (void)a; (void)path; (void)out; return err_msg(e, ENOTSUP, "later"); }
+/* The document's user is the process's unless --user says it. */
+static void take_user(struct arena *a, const struct policy_doc *doc, struct oci_config *c)
+{
+	struct oci_process *p = arena_new(a, sizeof(*p));
+
+	if (!doc->run_as_user && !doc->run_as_group)
+		return;
+	*p = *c->process;
+	if (doc->run_as_user)
+		p->user.uid = p->user.gid = *doc->run_as_user;
+	if (doc->run_as_group)
+		p->user.gid = *doc->run_as_group;
+	c->process = p;
+}
+
+static int read_document(struct arena *a, const struct container_direct *d, struct oci_config *c,
+			 struct policy_wishes *out, struct err *e)
+{
+	struct policy_doc doc;
+
+	if (policy_doc_load(a, d->policy_file, &doc, e) < 0 ||
+	    policy_wishes_document(a, &doc, out, e) < 0)
+		return -e->code;
+	if (!d->user)
+		take_user(a, &doc, c);
+	return 0;
+}
 
 int plan_level_make(struct arena *a, const struct plan_request *req, struct plan *p,
 		    struct plan_level **out, struct err *e)
@@ -41,7 +63,9 @@ int plan_level_make(struct arena *a, const struct plan_request *req, struct plan
 		.rootless = !p->privileged,
 		.nested = p->nested,
 		.state_root = req->host->root,
-		.preserve_fds = o->preserve_fds,
+		.preserve_fds = o->preserve_fds + plan_listen_fds(),
+		.bundle = o->bundle,
+		.audit_directory = "/var/log/brig",
 	};
 
 	*out = NULL;
@@ -50,7 +74,7 @@ int plan_level_make(struct arena *a, const struct plan_request *req, struct plan
 	if (o->direct)
 		r.flags = &flags;
 	if (o->direct && o->direct->policy_file) {
-		if (read_document(a, o->direct->policy_file, &document, e) < 0)
+		if (read_document(a, o->direct, &p->config, &document, e) < 0)
 			return err_wrap(e, "--policy %s", o->direct->policy_file);
 		r.document = &document;
 	}
@@ -332,7 +356,7 @@ static unsigned int cpus_of_quota(const struct oci_cpu *c)
 	return (unsigned int)(((uint64_t)*c->quota + period - 1) / period);
 }
 
-static const struct fs_machine *machine_of(struct arena *a, const struct plan *p)
+static struct fs_machine *machine_of(struct arena *a, const struct plan *p)
 {
 	struct fs_machine *m = arena_new(a, sizeof(*m));
 	const struct oci_resources *r = p->config.linux_ ? p->config.linux_->resources : NULL;
@@ -346,6 +370,25 @@ static const struct fs_machine *machine_of(struct arena *a, const struct plan *p
 	return m;
 }
 
+/* What is wished for only, and missing here: told by `policy explain`, never silently. */
+static void record_gaps(struct arena *a, struct plan_level *l, const struct harden_host *host)
+{
+	const struct harden_gap *g;
+
+	for (size_t i = 0; (g = harden_missing(&l->harden, host, i)); i++) {
+		const struct policy_decision d = {
+			.field = g->mechanism,
+			.value = "not in force",
+			.by = BY_HOST,
+			.asked = "best effort",
+			.outcome = OUTCOME_RECORDED,
+			.reason = g->reason,
+		};
+
+		policy_note(a, &l->policy, &d);
+	}
+}
+
 int plan_level_finish(struct arena *a, struct plan_level *l, struct plan *p, struct err *e)
 {
 	const struct level *lv = &l->policy.level;
@@ -357,6 +400,7 @@ int plan_level_finish(struct arena *a, struct plan_level *l, struct plan *p, str
 	harden_probe(&host);
 	if (harden_check(&l->harden, &host, e) < 0)
 		return err_wrap(e, "level %s", lv->name);
+	record_gaps(a, l, &host);
 	l->egress_deny = str_eq(lv->network.egress, "deny");
 	l->pins = str_eq(lv->cpu.pin, "cpus");
 	if (l->pins)

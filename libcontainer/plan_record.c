@@ -7,6 +7,14 @@
 #include "specs/json_print.h"
 #include "store.h"
 
+int plan_save_policy(struct arena *a, const struct plan *p, int dir, struct err *e)
+{
+	size_t len;
+	const char *text = policy_print(a, &p->level->policy, &len);
+
+	return file_replace(dir, STORE_POLICY, text, len, 0600, e);
+}
+
 /* What is carried out, not what was asked for: exec, update and delete go by it. */
 static int save_effective(struct arena *a, const struct plan *p, int dir, struct err *e)
 {
@@ -18,10 +26,7 @@ static int save_effective(struct arena *a, const struct plan *p, int dir, struct
 	const char *text = json_done(&o, &len);
 	if (file_replace(dir, STORE_CONFIG, text, len, 0600, e) < 0)
 		return -e->code;
-	if (!p->level)
-		return 0;
-	text = policy_print(a, &p->level->policy, &len);
-	return file_replace(dir, STORE_POLICY, text, len, 0600, e);
+	return p->level ? plan_save_policy(a, p, dir, e) : 0;
 }
 
 int plan_record(struct arena *a, const struct plan *p, int dir, struct brig_state *out,

@@ -135,7 +135,8 @@ int process_rights(struct process *p, struct err *e)
 	if (!h || r < 0)
 		return r;
 	if ((r = harden_landlock(h, p->root, &p->landlock_abi, e)) < 0 ||
-	    (r = harden_process(h, e)) < 0)
+	    (r = harden_process(h, e)) < 0 ||
+	    (p->init && (r = harden_join_core(h, p->init, e)) < 0))
 		return r;
 	return harden_securebits(h, e);
 }

@@ -27,6 +27,7 @@ struct process {
 	int landlock_abi;                 /* what was achieved */
 	int userns;             /* entered by process_enter_userns; -1: is inside, or none */
 	uint32_t host_uid;      /* of creds.uid, for pipes that are standard streams */
+	pid_t init;             /* exec: whose core scheduling cookie to take; 0: make one */
 	int warden;             /* connected to the warden, -1: there is none */
 	bool dies_with_warden;  /* which is its parent: a foreground run */
 	const char *path;       /* of the program, from process_find on */

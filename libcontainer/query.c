@@ -15,6 +15,7 @@
 #include "container.h"
 #include "status.h"
 #include "store.h"
+#include "warden/warden.h"
 
 /* From the file alone: getpwuid would load name service libraries for one word. */
 static const char *user_name(struct arena *a, uint32_t uid)
@@ -28,6 +29,20 @@ static const char *user_name(struct arena *a, uint32_t uid)
 		if (p->pw_uid == uid)
 			return arena_strdup(a, p->pw_name);
 	return arena_printf(a, "#%u", uid);
+}
+
+static void load_level(struct arena *a, int dir, const struct brig_state *s,
+		       struct container_info *out)
+{
+	struct warden_end end;
+	struct err ignored;
+
+	out->level = s->level;
+	out->digest = s->digest;
+	if (warden_end_read(a, dir, &end, &ignored) < 0)
+		return;
+	out->ended = end.reason;
+	out->tainted = end.tainted;
 }
 
 static int load_info(struct arena *a, int dir, struct container_info *out, struct err *e)
@@ -56,6 +71,8 @@ static int load_info(struct arena *a, int dir, struct container_info *out, struc
 		.annotations = s.annotations,
 		.n_annotations = s.n_annotations,
 	};
+	if (!str_eq(s.level, "custom"))
+		load_level(a, dir, &s, out);
 	return 0;
 }
 

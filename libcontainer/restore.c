@@ -90,13 +90,19 @@ static int prepare(struct restore *c, struct err *e)
 {
 	const struct container_restore_opts *o = c->opts;
 	const struct criu_needs needs = {.lazy_pages = o->criu.lazy_pages};
-	struct plan_request req = {.host = c->host, .opts = &c->create, .run = true};
+	struct plan_request req = {
+		.host = c->host, .opts = &c->create, .id = o->criu.id, .run = true};
 	int r = store_check_id(o->criu.id, e);
 
 	if (r == 0)
 		r = images_check(&o->criu, e);
 	if (r == 0)
 		r = plan_make(c->arena, &req, &c->plan, e);
+	if (r == 0 && c->plan.level)
+		r = err_msg(e, ENOTSUP,
+			    "level %s: what criu makes is not held to a level: restore at custom "
+			    "(--level custom)",
+			    c->plan.level->policy.level.name);
 	/* The socket of create and run: the images tell whether there was one. */
 	if (r == 0 && c->plan.notify_host)
 		c->plan.config.n_mounts--;

@@ -50,7 +50,9 @@ static void last_look(struct create *c, int *code)
 			 (unsigned long long)end->wall_ms);
 	if (str_eq(end->reason, "syscall"))
 		log_warn("%s was ended: system call %s, which nothing in a sandbox needs", c->id,
-			 end->syscall ? end->syscall : end->arch ? end->arch : "of no name");
+			 end->syscall ? end->syscall
+			 : end->arch  ? end->arch
+				      : "of no name");
 	if (!c->plan.level->policy.direct)
 		return;
 	if (str_eq(end->reason, "timeout"))

@@ -179,6 +179,16 @@ char *oci_state_print(struct arena *a, const struct oci_state *s, bool compact, 
 	}
 	if (!compact)
 		json_key_str(&o, "owner", s->owner ? s->owner : "");
+	if (!compact && s->level) {
+		json_key(&o, "brig");
+		json_object(&o);
+		json_key_str(&o, "level", s->level);
+		json_key_str(&o, "policy", s->digest ? s->digest : "");
+		if (s->ended)
+			json_key_str(&o, "ended", s->ended);
+		json_key_bool(&o, "tainted", s->tainted);
+		json_end_object(&o);
+	}
 	json_end_object(&o);
 	return json_done(&o, len);
 }

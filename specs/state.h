@@ -40,11 +40,11 @@ struct brig_state {
 	int64_t pid;         /* 0: none yet */
 	uint64_t start_time; /* field 22 of /proc/PID/stat, so that a reused pid is noticed */
 	const char *bundle, *rootfs;
-	const char *created; /* RFC 3339 with nanoseconds, UTC */
-	uint32_t owner;      /* uid that ran brig */
-	const char *level;   /* custom */
-	const char *digest;  /* of the effective policy, NULL at custom */
-	bool late_userns;    /* no namespace but the user one is owned by the user one */
+	const char *created;       /* RFC 3339 with nanoseconds, UTC */
+	uint32_t owner;            /* uid that ran brig */
+	const char *level;         /* custom */
+	const char *digest;        /* of the effective policy, NULL at custom */
+	bool late_userns;          /* no namespace but the user one is owned by the user one */
 	const char *ids_directory; /* NULL: no range of ids is held */
 	uint32_t ids_slot;
 	const char *cpus_directory; /* NULL: no CPUs are reserved */
@@ -84,6 +84,9 @@ struct oci_state {
 	const char *bundle, *rootfs, *created, *owner;
 	const struct oci_map *annotations;
 	size_t n_annotations;
+	/* Not compact, at a level: an object "brig"; level NULL: none. */
+	const char *level, *digest, *ended;
+	bool tainted;
 };
 char *oci_state_print(struct arena *a, const struct oci_state *s, bool compact, size_t *len);
 

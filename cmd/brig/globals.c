@@ -34,8 +34,7 @@ const struct opt global_options[] = {
 	{"rootless",       NULL, OPT_STRING, AT(rootless),       "BOOL",
 	 "whether missing rights on cgroups are no error: true, false or auto",                             "auto", NULL},
 	{"level",          NULL, OPT_STRING, AT(level),          "LEVEL",
-	 "security level: standard, high, custom or one of the administrator's; without it "
-	 "brig.json's default_level, or standard",							  NULL,   NULL},
+	 "security level: custom, standard, high or one of the administrator's",                            NULL,   NULL},
 	{"system-config",  NULL, OPT_STRING, AT(system_config),  "FILE",
 	 "the administrator's file instead of /etc/brig/brig.json",                                         NULL,   NULL},
 	{"criu",           NULL, OPT_STRING, AT(criu),           "PATH",   NULL,                            NULL,   NULL},

@@ -21,6 +21,10 @@ static int state(struct command *c, struct err *e)
 		.owner = info.owner,
 		.annotations = info.annotations,
 		.n_annotations = info.n_annotations,
+		.level = info.level,
+		.digest = info.digest,
+		.ended = info.ended,
+		.tainted = info.tainted,
 	};
 	puts(oci_state_print(c->arena, &s, false, NULL));
 	return 0;

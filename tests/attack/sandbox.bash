@@ -43,7 +43,9 @@ write_config() { # USER [USER NAMESPACE] ARG...
 	[ "$1" != userns ] || { shift && userns=',{"type":"user"}'; }
 	args=$(printf ',"%s"' "$@")
 	cat >"$B/config.json" <<-END
-		{"ociVersion":"1.0.2","process":{"user":{"uid":$user,"gid":$user},"args":[${args:1}],
+		{"ociVersion":"1.0.2",
+		"annotations":{${LANGUAGE:+"\"dev.brig.seccomp.language\":\"$LANGUAGE\""}},
+		"process":{"user":{"uid":$user,"gid":$user},"args":[${args:1}],
 		"env":["PATH=/bin","BRIG_ATTACK_MARK=$mark"],"cwd":"/","noNewPrivileges":false,
 		"rlimits":[{"type":"RLIMIT_NOFILE","hard":1024,"soft":1024}],
 		"capabilities":{"bounding":[$CAPS],"effective":[$CAPS],"permitted":[$CAPS]}},
@@ -73,14 +75,18 @@ sandboxes=0
 # sandbox LEVEL HOW USER PROBE...: answers in $T/answers, brig's exit status in STATUS
 sandbox() {
 	local level=$1 how=$2 user=$3 id
-	local brig=("$BRIG" --root "$R" --level "${ATTACK_AS:-$level}")
+	local brig=("$BRIG" --root "$R" --level "${ATTACK_AS:-$level}") arguments
 	shift 3
 	sandboxes=$((sandboxes + 1)) id=$mark-$sandboxes STATUS=0
 	: >"$T/answers"
 	: >"$T/err"
-	if [ "$how" = run ]; then
+	if [ "$how" != exec ]; then
 		write_config "$user" /bin/attack batch "$@"
-		BRIG_ATTACK_MARK=$mark WORD=$secret timeout -k 5 180 "${brig[@]}" run -b "$B" "$id" \
+		arguments=(-b "$B" "$id")
+		[ "$how" != direct ] || arguments=(--id "$id" --rootfs "$B/rootfs" --user "$user:$user"
+			--memory 128m --ro "$T/resolv.conf:/etc/resolv.conf" --env "BRIG_ATTACK_MARK=$mark"
+			-- /bin/attack batch "$@")
+		BRIG_ATTACK_MARK=$mark WORD=$secret timeout -k 5 180 "${brig[@]}" run "${arguments[@]}" \
 			</dev/null 2>"$T/err" 9</etc/hostname | cat >"$T/answers"
 		STATUS=${PIPESTATUS[0]}
 	else

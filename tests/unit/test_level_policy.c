@@ -13,6 +13,7 @@
 #include <linux/tcp.h>
 #include <linux/udp.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -93,7 +94,7 @@ static void header(const char *const *paths, const struct levelc_table *t, bool 
 		CHECK(seen > 290);
 		return;
 	}
-	CHECK(!"there are kernel headers");
+	CHECK(seen > 0); /* no kernel headers */
 }
 
 static void read_table(const char *file, struct levelc_table *t)
@@ -201,6 +202,7 @@ static const struct pol_word in_headers[] = {
 	W(SIOCGIFINDEX),
 	W(FS_IOC_GETFLAGS),
 	W(PR_SET_PDEATHSIG),
+	W(SIGKILL),
 	W(PR_GET_PDEATHSIG),
 	W(PR_GET_DUMPABLE),
 	W(PR_SET_NAME),
