@@ -316,13 +316,13 @@ static int serve_stage(const struct stage *st, pid_t stage_pid, pid_t *pid, int 
  * From inside a cgroup namespace no process outside can be put into a cgroup below it (ENOENT,
  * cgroup-v2.rst, nsdelegate): a stage that joins one is born in the cgroup, and so is its child.
  */
-static int fork_stage(struct spawn *s, pid_t *pid, struct err *e)
+static int fork_stage(struct spawn *s, uint64_t flags, pid_t *pid, struct err *e)
 {
 	uint64_t joined = s->target_ns | (s->join ? s->join->join : 0);
-	struct clone_args args = {.exit_signal = SIGCHLD};
+	struct clone_args args = {.flags = flags, .exit_signal = flags ? 0 : SIGCHLD};
 
 	if (s->cgroup >= 0 && joined & CLONE_NEWCGROUP) {
-		args.flags = CLONE_INTO_CGROUP;
+		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)(unsigned int)s->cgroup;
 		s->cgroup = -1;
 	}
@@ -330,6 +330,49 @@ static int fork_stage(struct spawn *s, pid_t *pid, struct err *e)
 	if (*pid < 0)
 		return err_set(e, errno, args.flags ? "clone into the cgroup" : "fork");
 	return 0;
+}
+
+/* 0: here is the stage; else a process that ends. */
+static pid_t stage_from_inside(struct spawn *s, int to)
+{
+	struct err e = {0};
+	pid_t pid = -1;
+
+	if (setns(s->enclose, CLONE_NEWPID) < 0)
+		err_set(&e, errno, "enter the warden's pid namespace");
+	else if (fork_stage(s, CLONE_PARENT, &pid, &e) == 0 && pid == 0)
+		return 0;
+	if (e.code)
+		sync_fail(to, &e);
+	else if (sync_send_pid(to, pid, &e) < 0)
+		_exit(1); /* the runtime has died: the stage goes with it */
+	_exit(0);
+}
+
+/*
+ * Back to the pid namespace it came from nobody gets who has no rights over it (an engine's user
+ * namespace has none of its own): then a process that ends enters, and makes the stage its
+ * sibling.
+ */
+static int fork_by_another(struct spawn *s, pid_t *pid, struct err *e)
+{
+	int fds[2];
+
+	if (sync_pair(fds, e) < 0)
+		return -e->code;
+	own_fd int from = fds[0], to = fds[1];
+	pid_t other = fork();
+
+	if (other < 0)
+		return err_set(e, errno, "fork");
+	if (other == 0) {
+		*pid = stage_from_inside(s, to);
+		return 0;
+	}
+	own_close(&to);
+	int r = sync_expect_pid(from, pid, e);
+	(void)waitpid(other, NULL, 0);
+	return r;
 }
 
 /*
@@ -341,10 +384,14 @@ static int fork_enclosed(struct spawn *s, pid_t *pid, struct err *e)
 	struct way_back back = {0};
 	int r = remember(&back, CLONE_NEWPID, e);
 
+	if (r == 0 && setns(back.fds[0], CLONE_NEWPID) < 0) {
+		(void)close(back.fds[0]);
+		return fork_by_another(s, pid, e);
+	}
 	if (r == 0 && setns(s->enclose, CLONE_NEWPID) < 0)
 		r = err_set(e, errno, "enter the warden's pid namespace");
 	if (r == 0)
-		r = fork_stage(s, pid, e);
+		r = fork_stage(s, 0, pid, e);
 	/* Not in the stage: where it is from now on, it stays. */
 	if (r < 0 || *pid > 0)
 		go_back(&back);
@@ -362,7 +409,7 @@ static int spawn_staged(const struct spawn *s, pid_t *pid, int *pidfd, struct er
 	own_fd int runtime = fds[0], mine = fds[1];
 	struct stage st = {&copy, runtime, mine};
 	int r = s->enclose > 0 ? fork_enclosed(&copy, &stage_pid, e)
-			       : fork_stage(&copy, &stage_pid, e);
+			       : fork_stage(&copy, 0, &stage_pid, e);
 
 	if (r < 0)
 		return r;
