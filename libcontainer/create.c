@@ -274,7 +274,8 @@ static int make_cgroup(void *ctx, struct err *e)
 	int r = cgroup_create(c->arena, c->plan.cgroup, &c->cgroup, e);
 
 	if (r < 0)
-		return r;
+		return c->plan.level && c->plan.rootless ? plan_level_no_cgroup(c->plan.level, e)
+							 : r;
 	r = cgroup_enter_open(c->cgroup, e);
 	if (r < 0) {
 		drop_cgroup(c);
@@ -283,6 +284,11 @@ static int make_cgroup(void *ctx, struct err *e)
 	/* What could not be made (rootless) must not be taken for ours when others make it. */
 	if (!c->plan.cgroup_attach)
 		c->state.cgroup = cgroup_get_record(c->arena, c->cgroup);
+	if (c->plan.level && !c->plan.cgroup_attach && !c->state.cgroup.owned) {
+		*e = (struct err){0};
+		drop_cgroup(c);
+		return plan_level_no_cgroup(c->plan.level, e);
+	}
 	if (c->plan.rootless && !c->plan.cgroup_attach && !c->state.cgroup.owned &&
 	    !c->state.private_pid_ns)
 		log_warn("Creating a rootless container with no cgroup and no private pid "

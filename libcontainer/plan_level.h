@@ -46,6 +46,12 @@ struct plan;
 struct plan_request;
 
 /*
+ * Without a cgroup of its own a sandbox has no limits: no start.  *e says why there is none (an
+ * empty one: nothing is known) and gets mechanism and remedy.
+ */
+int plan_level_no_cgroup(const struct plan_level *l, struct err *e);
+
+/*
  * The policy of a config.json, and the config rewritten by it.  *out stays NULL at custom; the
  * policy's digest is only known for a level.
  */
