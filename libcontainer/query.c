@@ -31,6 +31,13 @@ static const char *user_name(struct arena *a, uint32_t uid)
 	return arena_printf(a, "#%u", uid);
 }
 
+/* A warden writes down how its sandbox ended: one that did not has been killed. */
+static bool lost_warden(const struct brig_state *s, const struct warden_end *end)
+{
+	return s->warden_pid && !end->reason &&
+	       process_start_time((pid_t)s->warden_pid) != s->warden_start_time;
+}
+
 static void load_level(struct arena *a, int dir, const struct brig_state *s,
 		       struct container_info *out)
 {
@@ -41,7 +48,7 @@ static void load_level(struct arena *a, int dir, const struct brig_state *s,
 	out->digest = s->digest;
 	if (warden_end_read(a, dir, &end, &ignored) < 0)
 		return;
-	out->ended = end.reason;
+	out->ended = lost_warden(s, &end) ? "warden-lost" : end.reason;
 	out->tainted = end.tainted;
 }
 
