@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "base/sys.h"
 #include "cgroup/cgroup.h"
 #include "container.h"
 #include "status.h"
@@ -34,8 +36,14 @@ static const char *user_name(struct arena *a, uint32_t uid)
 /* A warden writes down how its sandbox ended: one that did not has been killed. */
 static bool lost_warden(const struct brig_state *s, const struct warden_end *end)
 {
-	return s->warden_pid && !end->reason &&
-	       process_start_time((pid_t)s->warden_pid) != s->warden_start_time;
+	pid_t pid = (pid_t)s->warden_pid;
+
+	if (!pid || end->reason)
+		return false;
+	own_fd int fd = sys_pidfd_open(pid, 0);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	/* Readable: it has ended and was not reaped yet. */
+	return fd < 0 || process_start_time(pid) != s->warden_start_time || poll(&p, 1, 0) > 0;
 }
 
 static void load_level(struct arena *a, int dir, const struct brig_state *s,
