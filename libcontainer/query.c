@@ -2,7 +2,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +11,6 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/str.h"
-#include "base/sys.h"
 #include "cgroup/cgroup.h"
 #include "container.h"
 #include "status.h"
@@ -33,17 +31,21 @@ static const char *user_name(struct arena *a, uint32_t uid)
 	return arena_printf(a, "#%u", uid);
 }
 
-/* A warden writes down how its sandbox ended: one that did not has been killed. */
-static bool lost_warden(const struct brig_state *s, const struct warden_end *end)
+/*
+ * A warden writes down how its sandbox ended, and only then stops listening: one that does
+ * neither any more has been killed.
+ */
+static bool lost_warden(struct arena *a, int dir, const struct brig_state *s,
+			struct warden_end *end)
 {
-	pid_t pid = (pid_t)s->warden_pid;
+	struct err ignored;
 
-	if (!pid || end->reason)
+	if (!s->warden_pid || end->reason)
 		return false;
-	own_fd int fd = sys_pidfd_open(pid, 0);
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-	/* Readable: it has ended and was not reaped yet. */
-	return fd < 0 || process_start_time(pid) != s->warden_start_time || poll(&p, 1, 0) > 0;
+	own_fd int fd = warden_connect(dir, &ignored);
+	if (fd >= 0)
+		return false;
+	return warden_end_read(a, dir, end, &ignored) == 0 && !end->reason;
 }
 
 static void load_level(struct arena *a, int dir, const struct brig_state *s,
@@ -56,7 +58,7 @@ static void load_level(struct arena *a, int dir, const struct brig_state *s,
 	out->digest = s->digest;
 	if (warden_end_read(a, dir, &end, &ignored) < 0)
 		return;
-	out->ended = lost_warden(s, &end) ? "warden-lost" : end.reason;
+	out->ended = lost_warden(a, dir, s, &end) ? "warden-lost" : end.reason;
 	out->tainted = end.tainted;
 }
 
