@@ -198,6 +198,7 @@ int container_policy_names(const struct container_host *h, struct arena *a, cons
 			   size_t *n, struct err *e) MUST_CHECK;
 int container_policy_show(const struct container_host *h, const char *name, struct arena *a,
 			  struct container_policy *out, struct err *e) MUST_CHECK;
+/* Refused by the level, a bundle still has rows: out->level is set then, beside the error. */
 int container_policy_explain(const struct container_host *h, const struct container_policy_query *q,
 			     struct arena *a, struct container_policy *out,
 			     struct err *e) MUST_CHECK;
@@ -207,7 +208,37 @@ int container_policy_check(const struct container_host *h, const char *path, str
 
 /* The default config.json of `brig spec`. */
 char *container_default_spec(struct arena *a, bool rootless, bool cgroup2);
-/* `features`: the OCI features document (features.md), indented. */
-char *container_features(struct arena *a);
+/*
+ * `features`: the OCI features document (features.md), indented, with what doctor found as
+ * annotations.
+ */
+char *container_features(const struct container_host *h, struct arena *a);
+
+/* `doctor`: what this host can enforce. */
+enum container_found { FOUND_YES, FOUND_NO, FOUND_UNKNOWN };
+enum container_need {
+	NEED_NOT,      /* the level does not use it */
+	NEED_WISHED,   /* used where it is there, recorded where it is not */
+	NEED_REQUIRED, /* without it nothing starts at that level */
+};
+struct container_check {
+	const char *mechanism;
+	enum container_need standard, high;
+	enum container_found found;
+	const char *detail; /* NULL: nothing to say */
+	const char *remedy; /* what the administrator can do; NULL when it was found */
+};
+struct container_doctor {
+	const char *kernel; /* release */
+	bool privileged;
+	bool standard, high; /* can be enforced */
+	const struct container_check *checks;
+	size_t n_checks;
+};
+void container_doctor(const struct container_host *h, struct arena *a,
+		      struct container_doctor *out);
+/* yes no unknown; - recorded required */
+const char *container_found_word(enum container_found f);
+const char *container_need_word(enum container_need n);
 
 #endif

@@ -33,7 +33,6 @@
 #include "create.h"
 #include "delete.h"
 #include "direct.h"
-#include "guard/level_filter.h"
 #include "init.h"
 #include "net/netdev.h"
 #include "plan.h"
@@ -195,6 +194,8 @@ static int claim_cpus(void *ctx, struct err *e)
 
 	r->user = create_directory(c);
 	int code = pin_claim(c->arena, r, &cpus, e);
+	if (code == 0 && c->plan.level->machine)
+		c->plan.level->machine->cpus = cpus;
 	return code < 0 ? code : plan_cgroup_with_cpus(c->arena, &c->plan, cpus, e);
 }
 
@@ -224,98 +225,6 @@ static int make_userns(void *ctx, struct err *e)
 	}
 	c->owner = (struct fs_owner){l->map_mounts ? c->userns : -1, &c->idmap};
 	return 0;
-}
-
-/* Whatever the sandbox has: its first process, then all of its cgroup. */
-static void end_sandbox(void *ctx)
-{
-	struct create *c = ctx;
-	struct err e;
-
-	if (c->pidfd >= 0)
-		(void)sys_pidfd_send_signal(c->pidfd, SIGKILL);
-	if (c->cgroup && cgroup_signal(c->cgroup, SIGKILL, &e) < 0)
-		log_warn("%s", e.msg);
-}
-
-static int detach_warden(struct create *c, struct err *e)
-{
-	const struct warden_detach d = {
-		.plan = c->plan.level->warden,
-		.dir = c->dir,
-		.syscall_name = level_filter_syscall_name,
-		.enclose = c->plan.level->encloses,
-	};
-	int r = warden_detach(&d, &c->detached, e);
-
-	if (r < 0)
-		return r;
-	c->state.warden_pid = c->detached.pid;
-	c->state.warden_start_time = process_start_time(c->detached.pid);
-	return 0;
-}
-
-static int open_warden(struct create *c, struct err *e)
-{
-	struct warden_host h = {
-		.dir = c->dir,
-		.pidfd = -1,
-		.control = warden_control_make(c->dir, e),
-		.kill = end_sandbox,
-		.ctx = c,
-		.syscall_name = level_filter_syscall_name,
-	};
-
-	if (h.control < 0)
-		return h.control;
-	int r = warden_open(c->arena, &c->plan.level->warden, &h, &c->warden, e);
-	if (r < 0)
-		(void)close(h.control);
-	return r;
-}
-
-static void end_warden(void *ctx)
-{
-	struct create *c = ctx;
-
-	warden_close(c->warden);
-	c->warden = NULL;
-	warden_detached_end(&c->detached);
-}
-
-static int make_warden(void *ctx, struct err *e)
-{
-	struct create *c = ctx;
-	int r = c->plan.level->detached ? detach_warden(c, e) : open_warden(c, e);
-
-	if (r < 0)
-		return r;
-	c->warden_end = warden_connect(c->dir, e);
-	if (c->warden_end < 0)
-		end_warden(c);
-	return c->warden_end < 0 ? c->warden_end : 0;
-}
-
-/* From here on it ends with the sandbox, and not with us. */
-static int adopt_by_detached(struct create *c, struct err *e)
-{
-	struct cgroup_ending ways[CGROUP_ENDINGS];
-	size_t n = cgroup_endings(c->cgroup, ways);
-	int r = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		if (r == 0)
-			r = warden_detached_poke(&c->detached, ways[i].fd, ways[i].text, e);
-		(void)close(ways[i].fd);
-	}
-	return r < 0 ? r : warden_detached_adopt(&c->detached, c->pidfd, e);
-}
-
-static int adopt(void *ctx, struct err *e)
-{
-	struct create *c = ctx;
-
-	return c->warden ? warden_adopt(c->warden, c->pidfd, e) : adopt_by_detached(c, e);
 }
 
 static int listen_for_start(void *ctx, struct err *e)
@@ -688,35 +597,35 @@ static int tell_created(void *ctx, struct err *e)
 }
 
 static const struct step steps[] = {
-	{"claim id",         NULL,                claim_id,         release_id,       STEP_PLAIN},
-	{"console socket",   has_console_socket,  connect_console,  NULL,             STEP_PLAIN},
-	{"start socket",     waits_for_start,     listen_for_start, NULL,             STEP_NAMED},
-	{"id range",         pools_ids,           claim_ids,        release_ids,      STEP_PLAIN},
-	{"cpus",             pins_cpus,           claim_cpus,       release_cpus,     STEP_PLAIN},
-	{"first state",      NULL,                save_first_state, NULL,             STEP_NAMED},
-	{"cgroup",           NULL,                make_cgroup,      drop_cgroup,      STEP_NAMED},
-	{"notify socket",    wants_notify,        make_notify,      NULL,             STEP_PLAIN},
-	{"warden",           has_warden,          make_warden,      end_warden,       STEP_NAMED},
-	{"user namespace",   is_late,             make_userns,      NULL,             STEP_PLAIN},
-	{"open sources",     opens_sources,       open_sources,     close_sources,    STEP_PLAIN},
-	{"open namespaces",  joins_namespaces,    open_namespaces,  close_namespaces, STEP_PLAIN},
-	{"prepare stub",     NULL,                prepare_stub,     NULL,             STEP_NAMED},
-	{"clone",            NULL,                clone_child,      kill_child,       STEP_PLAIN},
-	{"id maps",          maps_child,          write_maps,       NULL,             STEP_NAMED},
-	{"attach to cgroup", attaches,            attach,           NULL,             STEP_NAMED},
-	{"adopt",            has_warden,          adopt,            NULL,             STEP_NAMED},
-	{"resctrl",          has_resctrl,         apply_resctrl,    drop_resctrl,     STEP_NAMED},
-	{"network devices",  moves_devices,       move_devices,     NULL,             STEP_NAMED},
-	{"tell placed",      wants_placed,        tell_placed,      NULL,             STEP_NAMED},
-	{"save running",     NULL,                save_running,     NULL,             STEP_NAMED},
-	{"pid file",         wants_pid_file,      write_pid_file,   NULL,             STEP_PLAIN},
-	{"pidfd socket",     wants_pidfd_socket,  send_pidfd,       NULL,             STEP_PLAIN},
-	{"await console",    wants_console_fd,    await_console,    NULL,             STEP_PLAIN},
-	{"runtime hooks",    wants_runtime_hooks, runtime_hooks,    NULL,             STEP_PLAIN},
-	{"listener",         has_listener,        serve_listener,   NULL,             STEP_PLAIN},
-	{"await ready",      NULL,                await_ready,      NULL,             STEP_PLAIN},
-	{"save created",     waits_for_start,     save_created,     NULL,             STEP_NAMED},
-	{"tell created",     waits_for_start,     tell_created,     NULL,             STEP_NAMED},
+	{"claim id",         NULL,                claim_id,         release_id,        STEP_PLAIN},
+	{"console socket",   has_console_socket,  connect_console,  NULL,              STEP_PLAIN},
+	{"start socket",     waits_for_start,     listen_for_start, NULL,              STEP_NAMED},
+	{"id range",         pools_ids,           claim_ids,        release_ids,       STEP_PLAIN},
+	{"cpus",             pins_cpus,           claim_cpus,       release_cpus,      STEP_PLAIN},
+	{"first state",      NULL,                save_first_state, NULL,              STEP_NAMED},
+	{"cgroup",           NULL,                make_cgroup,      drop_cgroup,       STEP_NAMED},
+	{"notify socket",    wants_notify,        make_notify,      NULL,              STEP_PLAIN},
+	{"warden",           has_warden,          create_warden,    create_warden_end, STEP_NAMED},
+	{"user namespace",   is_late,             make_userns,      NULL,              STEP_PLAIN},
+	{"open sources",     opens_sources,       open_sources,     close_sources,     STEP_PLAIN},
+	{"open namespaces",  joins_namespaces,    open_namespaces,  close_namespaces,  STEP_PLAIN},
+	{"prepare stub",     NULL,                prepare_stub,     NULL,              STEP_NAMED},
+	{"clone",            NULL,                clone_child,      kill_child,        STEP_PLAIN},
+	{"id maps",          maps_child,          write_maps,       NULL,              STEP_NAMED},
+	{"attach to cgroup", attaches,            attach,           NULL,              STEP_NAMED},
+	{"adopt",            has_warden,          create_adopt,     NULL,              STEP_NAMED},
+	{"resctrl",          has_resctrl,         apply_resctrl,    drop_resctrl,      STEP_NAMED},
+	{"network devices",  moves_devices,       move_devices,     NULL,              STEP_NAMED},
+	{"tell placed",      wants_placed,        tell_placed,      NULL,              STEP_NAMED},
+	{"save running",     NULL,                save_running,     NULL,              STEP_NAMED},
+	{"pid file",         wants_pid_file,      write_pid_file,   NULL,              STEP_PLAIN},
+	{"pidfd socket",     wants_pidfd_socket,  send_pidfd,       NULL,              STEP_PLAIN},
+	{"await console",    wants_console_fd,    await_console,    NULL,              STEP_PLAIN},
+	{"runtime hooks",    wants_runtime_hooks, runtime_hooks,    NULL,              STEP_PLAIN},
+	{"listener",         has_listener,        serve_listener,   NULL,              STEP_PLAIN},
+	{"await ready",      NULL,                await_ready,      NULL,              STEP_PLAIN},
+	{"save created",     waits_for_start,     save_created,     NULL,              STEP_NAMED},
+	{"tell created",     waits_for_start,     tell_created,     NULL,              STEP_NAMED},
 };
 
 /* --- both verbs --------------------------------------------------------------------------- */

@@ -61,4 +61,9 @@ int create_make(struct create *c, bool run, struct err *e) MUST_CHECK;
 const char *create_directory(const struct create *c);
 void create_kill_child(struct create *c);
 
+/* Steps, ctx is the struct create: a warden that waits, its undo, and its sandbox. */
+int create_warden(void *ctx, struct err *e) MUST_CHECK;
+void create_warden_end(void *ctx);
+int create_adopt(void *ctx, struct err *e) MUST_CHECK;
+
 #endif

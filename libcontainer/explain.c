@@ -164,17 +164,17 @@ static int saved(struct arena *a, const struct container_host *h, const char *id
 int container_policy_explain(const struct container_host *h, const struct container_policy_query *q,
 			     struct arena *a, struct container_policy *out, struct err *e)
 {
-	struct policy p;
+	struct policy p = {0};
 	int r = q->id ? saved(a, h, q->id, &p, e) : resolve(a, h, q, &p, e);
 
-	if (r < 0)
+	*out = (struct container_policy){0};
+	/* What a level refuses of a bundle is a row as well, so there is an answer and an error. */
+	if (r < 0 && (q->id || !p.digest))
 		return r;
-	*out = (struct container_policy){
-		.level = p.level.name,
-		.extends = p.level.extends,
-		.digest = p.digest,
-		.direct = p.direct,
-	};
+	out->level = p.level.name;
+	out->extends = p.level.extends;
+	out->digest = p.digest;
+	out->direct = p.direct;
 	take_rows(a, &p, out);
-	return 0;
+	return r;
 }

@@ -12,8 +12,9 @@
 
 /*
  * The features document (features.md, features-linux.md): what this build understands, not
- * what this host has; supportedFlags alone asks the kernel.  Words come from the tables that
- * the rooms read configurations with, so the document cannot promise what they refuse.
+ * what this host has; supportedFlags and the annotations dev.brig.* alone ask the kernel.  Words
+ * come from the tables that the rooms read configurations with, so the document cannot promise what
+ * they refuse.
  */
 
 static const char *const hooks[] = {
@@ -114,16 +115,30 @@ static void add_linux(struct json_out *o, struct arena *a)
 	json_end_object(o);
 }
 
-static void add_annotations(struct json_out *o)
+/* The facts of `doctor`, which are about the host: features.md has no place for them. */
+static void add_host(struct json_out *o, const struct container_host *h, struct arena *a)
+{
+	struct container_doctor d;
+
+	container_doctor(h, a, &d);
+	json_key_str(o, "dev.brig.level.standard", d.standard ? "true" : "false");
+	json_key_str(o, "dev.brig.level.high", d.high ? "true" : "false");
+	for (size_t i = 0; i < d.n_checks; i++)
+		json_key_str(o, arena_printf(a, "dev.brig.host.%s", d.checks[i].mechanism),
+			     container_found_word(d.checks[i].found));
+}
+
+static void add_annotations(struct json_out *o, const struct container_host *h, struct arena *a)
 {
 	object(o, "annotations");
 	json_key_str(o, "dev.brig.version", BRIG_VERSION);
+	add_host(o, h, a);
 	/* Engines look for this name before they offer checkpoints. */
 	json_key_str(o, "org.opencontainers.runc.checkpoint.enabled", "false");
 	json_end_object(o);
 }
 
-char *container_features(struct arena *a)
+char *container_features(const struct container_host *h, struct arena *a)
 {
 	struct json_out o;
 
@@ -135,7 +150,7 @@ char *container_features(struct arena *a)
 	json_strs(&o, hooks, LEN(hooks));
 	words(&o, "mountOptions", fs_mount_option_names(a));
 	add_linux(&o, a);
-	add_annotations(&o);
+	add_annotations(&o, h, a);
 	json_key(&o, "potentiallyUnsafeConfigAnnotations");
 	json_strs(&o, unsafe_annotations, LEN(unsafe_annotations));
 	json_end_object(&o);

@@ -12,22 +12,39 @@
 #include "direct.h"
 #include "guard/level_filter.h"
 #include "plan.h"
-#if __has_include("specs/policy_doc.h")
 #include "specs/policy_doc.h"
-#endif
 
 static bool is_on(const bool *b)
 {
 	return b && *b;
 }
 
-static int read_document(struct arena *a, const char *path, struct policy_wishes *out,
-			 struct err *e)
+/* The document's user is the process's unless --user says it. */
+static void take_user(struct arena *a, const struct policy_doc *doc, struct oci_config *c)
 {
-	(void)a;
-	(void)path;
-	(void)out;
-	return err_msg(e, ENOTSUP, "later");
+	struct oci_process *p = arena_new(a, sizeof(*p));
+
+	if (!doc->run_as_user && !doc->run_as_group)
+		return;
+	*p = *c->process;
+	if (doc->run_as_user)
+		p->user.uid = p->user.gid = *doc->run_as_user;
+	if (doc->run_as_group)
+		p->user.gid = *doc->run_as_group;
+	c->process = p;
+}
+
+static int read_document(struct arena *a, const struct container_direct *d, struct oci_config *c,
+			 struct policy_wishes *out, struct err *e)
+{
+	struct policy_doc doc;
+
+	if (policy_doc_load(a, d->policy_file, &doc, e) < 0 ||
+	    policy_wishes_document(a, &doc, out, e) < 0)
+		return -e->code;
+	if (!d->user)
+		take_user(a, &doc, c);
+	return 0;
 }
 
 int plan_level_make(struct arena *a, const struct plan_request *req, struct plan *p,
@@ -46,7 +63,9 @@ int plan_level_make(struct arena *a, const struct plan_request *req, struct plan
 		.rootless = !p->privileged,
 		.nested = p->nested,
 		.state_root = req->host->root,
-		.preserve_fds = o->preserve_fds,
+		.preserve_fds = o->preserve_fds + plan_listen_fds(),
+		.bundle = o->bundle,
+		.audit_directory = "/var/log/brig",
 	};
 
 	*out = NULL;
@@ -55,7 +74,7 @@ int plan_level_make(struct arena *a, const struct plan_request *req, struct plan
 	if (o->direct)
 		r.flags = &flags;
 	if (o->direct && o->direct->policy_file) {
-		if (read_document(a, o->direct->policy_file, &document, e) < 0)
+		if (read_document(a, o->direct, &p->config, &document, e) < 0)
 			return err_wrap(e, "--policy %s", o->direct->policy_file);
 		r.document = &document;
 	}
@@ -317,7 +336,7 @@ static unsigned int cpus_of_quota(const struct oci_cpu *c)
 	return (unsigned int)(((uint64_t)*c->quota + period - 1) / period);
 }
 
-static const struct fs_machine *machine_of(struct arena *a, const struct plan *p)
+static struct fs_machine *machine_of(struct arena *a, const struct plan *p)
 {
 	struct fs_machine *m = arena_new(a, sizeof(*m));
 	const struct oci_resources *r = p->config.linux_ ? p->config.linux_->resources : NULL;

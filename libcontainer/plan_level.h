@@ -39,7 +39,7 @@ struct plan_level {
 	bool has_warden;
 	bool detached; /* the warden is a process of its own: nobody stays in the foreground */
 	bool encloses; /* and pid 1 of a pid namespace around the sandbox's (warden/detached.h) */
-	const struct fs_machine *machine;
+	struct fs_machine *machine; /* the CPUs are known when they were claimed */
 };
 
 struct plan;

@@ -17,29 +17,29 @@
 #define AT(member) offsetof(struct globals, member)
 
 const struct opt global_options[] = {
-	{"debug",          NULL, OPT_FLAG,   AT(debug),          NULL,     "log every step",                          NULL,   NULL},
+	{"debug",          NULL, OPT_FLAG,   AT(debug),          NULL,     "log every step",                NULL,   NULL},
 	{"log",            NULL, OPT_STRING, AT(log),            "DEST",
 	 "write the log to a file (PATH or file:PATH), syslog:ID or journald:ID "
-	 "instead of standard error",										 NULL,   NULL},
-	{"log-format",     NULL, OPT_STRING, AT(log_format),     "FORMAT", "text or json",                            "text", NULL},
+	 "instead of standard error",								       NULL,   NULL},
+	{"log-format",     NULL, OPT_STRING, AT(log_format),     "FORMAT", "text or json",                  "text", NULL},
 	{"log-level",      NULL, OPT_STRING, AT(log_level),      "LEVEL",  "error, warning, info or debug",
-	 "info",													      NULL},
+	 "info",												    NULL},
 	{"root",           NULL, OPT_STRING, AT(root),           "DIR",
 	 "directory of the containers' state (default: /run/brig, rootless "
-	 "$XDG_RUNTIME_DIR/brig)",										    NULL,   NULL},
+	 "$XDG_RUNTIME_DIR/brig)",									  NULL,   NULL},
 	{"systemd-cgroup", NULL, OPT_FLAG,   AT(systemd_cgroup), NULL,
-	 "let systemd make the cgroups; cgroupsPath is slice:prefix:name",                                            NULL,   NULL},
+	 "let systemd make the cgroups; cgroupsPath is slice:prefix:name",                                  NULL,   NULL},
 	{"cgroup-manager", NULL, OPT_STRING, AT(manager),        "WORD",
-	 "who makes the cgroups: cgroupfs, systemd or disabled",                                                      NULL,   NULL},
+	 "who makes the cgroups: cgroupfs, systemd or disabled",                                            NULL,   NULL},
 	{"rootless",       NULL, OPT_STRING, AT(rootless),       "BOOL",
-	 "whether missing rights on cgroups are no error: true, false or auto",                                       "auto", NULL},
-	{"level",          NULL, OPT_STRING, AT(level),          "LEVEL",  "security level; this version has custom",
-	 "custom",													    NULL},
+	 "whether missing rights on cgroups are no error: true, false or auto",                             "auto", NULL},
+	{"level",          NULL, OPT_STRING, AT(level),          "LEVEL",
+	 "security level: custom, standard, high or one of the administrator's",                            NULL,   NULL},
 	{"system-config",  NULL, OPT_STRING, AT(system_config),  "FILE",
-	 "the administrator's file instead of /etc/brig/brig.json",                                                   NULL,   NULL},
-	{"criu",           NULL, OPT_STRING, AT(criu),           "PATH",   NULL,                                      NULL,   NULL},
-	{"version",        "v",  OPT_FLAG,   AT(version),        NULL,     "print the version",                       NULL,   NULL},
-	{NULL,             NULL, OPT_FLAG,   0,                  NULL,     NULL,                                      NULL,   NULL},
+	 "the administrator's file instead of /etc/brig/brig.json",                                         NULL,   NULL},
+	{"criu",           NULL, OPT_STRING, AT(criu),           "PATH",   NULL,                            NULL,   NULL},
+	{"version",        "v",  OPT_FLAG,   AT(version),        NULL,     "print the version",             NULL,   NULL},
+	{NULL,             NULL, OPT_FLAG,   0,                  NULL,     NULL,                            NULL,   NULL},
 };
 
 static int connect_socket(const char *path, int type, struct err *e)

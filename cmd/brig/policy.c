@@ -165,7 +165,7 @@ static int explain(struct command *c, bool json, struct err *e)
 		.policy_file = o->policy,
 		.direct = o->direct,
 	};
-	struct container_policy p;
+	struct container_policy p = {0};
 
 	if (c->n_args > 2)
 		return err_msg(e, EINVAL, "explain: one container at a time");
@@ -176,7 +176,7 @@ static int explain(struct command *c, bool json, struct err *e)
 	int r = command_path(c->arena, o->bundle, &q.bundle, e);
 	if (r == 0)
 		r = container_policy_explain(&c->host, &q, c->arena, &p, e);
-	if (r == 0)
+	if (p.level)
 		print(c->arena, &p, json);
 	return r;
 }

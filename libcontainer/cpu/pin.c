@@ -122,7 +122,7 @@ static int count_uses(int dir, const char *user, uint16_t uses[CPU_BITS], struct
 	if (!d)
 		return err_set(e, errno, "read directory");
 	(void)take_fd(&fd); /* the stream's now */
-	while ((errno = 0, de = readdir(d))) {
+	for (errno = 0; (de = readdir(d)); errno = 0) {
 		own_arena struct arena scratch = {0};
 
 		if (de->d_name[0] == '.' || str_eq(de->d_name, "lock"))

@@ -67,8 +67,8 @@ static int map_for_owner(struct arena *a, struct fs *fs, const struct fs_mount *
 		return err_msg(
 			e, -r,
 			"%s cannot be id-mapped (its file system does not know how, or it is "
-			"mapped already): mount it read-only, or keep it on ext4, xfs, btrfs "
-			"or tmpfs",
+			"mapped already, or another user namespace's): mount it read-only, or keep "
+			"it on ext4, xfs, btrfs or tmpfs",
 			m->source);
 	return tree_set(tree, &readonly, 0, -1, true, e);
 }

@@ -124,8 +124,8 @@ static int copy_owner(const struct copy *c, int to, const char *name, const stru
 	if (!fs_owner_gid(c->owner, st->st_gid, &gid))
 		gid = (uint32_t)-1;
 	/* So does an owner that the caller's own user namespace lacks. */
-	if (fchownat(to, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 &&
-	    (c->root || (errno != EPERM && errno != EINVAL)))
+	if (fchownat(to, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != EPERM &&
+	    errno != EINVAL)
 		return err_set(e, errno, "chown");
 	return 0;
 }

@@ -36,8 +36,8 @@ static int cannot_map(const struct fs_plan *p, int userns, int code, struct err 
 	if (code == EPERM)
 		return err_msg(
 			e, EPERM,
-			"%s is id-mapped already: give the container the user namespace that "
-			"it is mapped for",
+			"%s may not be id-mapped: it is mapped already, or its file system is "
+			"another user namespace's; give the container the user namespace it is for",
 			p->rootfs);
 	if (code != EINVAL || statfs(p->rootfs, &sfs) < 0)
 		return -code;

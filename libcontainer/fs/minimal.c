@@ -274,7 +274,7 @@ static int cover_all(const struct fs *fs, int proc, struct err *e)
 	if (fd < 0 || !(d = fdopendir(fd)))
 		return err_set(e, errno, "read /proc");
 	(void)take_fd(&fd); /* the stream's now */
-	while (r == 0 && (errno = 0, de = readdir(d)))
+	for (errno = 0; r == 0 && (de = readdir(d)); errno = 0)
 		if (de->d_name[0] != '.' && !is_pid(de->d_name) && !is_link(de->d_name))
 			r = cover(fs, proc, de, e);
 	if (r == 0 && errno)

@@ -365,16 +365,29 @@ static bool is_unknown_form(int r)
 	return r == -EINVAL || r == -EBADF || r == -EOPNOTSUPP;
 }
 
-int overlay_mount(struct overlay *o, const char *place, uint64_t attrs, struct err *e)
+static int attach_layers(const struct overlay *o, const char *place, struct err *e)
 {
-	own_fd int tree = -EINVAL;
 	int r = 0;
 
 	for (size_t i = 0; i < o->n && r == 0; i++)
 		r = overlay_attach(o->layers[i].tree, place, e);
+	return r;
+}
+
+/*
+ * Detached layers first, by descriptor: the names that the overlay shows inside (mountinfo) are
+ * "/" then, while attached ones would tell the place.  By name they are /proc/self/fd/N.  They are
+ * attached afterwards all the same: they go with the old root, at once, where the kernel waits
+ * for each detached mount that is closed (0.03 ms).
+ */
+int overlay_mount(struct overlay *o, const char *place, uint64_t attrs, struct err *e)
+{
+	own_fd int tree = new_overlay(o, BY_FD, attrs, e);
+	int r = tree >= 0 || is_unknown_form(tree) ? attach_layers(o, place, e) : 0;
+
 	if (r < 0)
 		return r;
-	for (enum form form = BY_FD; form < N_FORMS && is_unknown_form(tree); form++)
+	for (enum form form = BY_NAME; form < N_FORMS && is_unknown_form(tree); form++)
 		tree = new_overlay(o, form, attrs, e);
 	if (tree < 0)
 		return -e->code;

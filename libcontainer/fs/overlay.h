@@ -42,8 +42,8 @@ int overlay_attach(int tree, const char *path, struct err *e) MUST_CHECK;
 int overlay_read(struct arena *a, const char *path, int userns, const char *place,
 		 struct overlay *out, struct err *e) MUST_CHECK;
 /*
- * The layers as one detached read-only mount with the attributes attrs.  Kernels before 6.13
- * take attached layers only, so they are mounted upon one another at place, a directory of the
+ * The layers as one detached read-only mount with the attributes attrs.  Kernels up to 6.12 or so
+ * take attached layers only: then they are mounted upon one another at place, a directory of the
  * caller's own mount namespace which it is going to cover anyway.
  */
 int overlay_mount(struct overlay *o, const char *place, uint64_t attrs, struct err *e) MUST_CHECK;

@@ -109,6 +109,7 @@ static int read_writes(struct arena *a, const char *text, void *to, struct err *
 	for (const char *p = text; *p; p++)
 		room += *p == ',';
 	w->write = arena_array(a, room, sizeof(*w->write));
+	w->n_write = 0;
 	for (;;) {
 		size_t n = strcspn(text, ",");
 

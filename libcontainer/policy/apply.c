@@ -147,7 +147,7 @@ int policy_apply(struct arena *a, struct policy *p, const struct policy_facts *f
 	static int (*const subjects[])(struct apply *, struct err *) = {
 		check_preserved, apply_namespaces,   apply_root,    apply_mounts,
 		apply_devices,   apply_sysctls,      apply_seccomp, apply_resources,
-		apply_hooks,     apply_main_process,
+		apply_hooks,     apply_main_process, apply_asked,
 	};
 	struct apply x = {.a = a, .p = p, .l = &p->level, .f = f, .c = io};
 	int first = 0;
@@ -177,5 +177,8 @@ int policy_apply_process(struct arena *a, struct policy *p, const struct policy_
 		return 0;
 	if (check_preserved(&x, e) < 0)
 		return -e->code;
-	return apply_process(&x, io, e);
+	int r = apply_process(&x, io, e);
+	if (r == 0)
+		apply_asked_process(&x, io);
+	return r;
 }

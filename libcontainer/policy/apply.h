@@ -45,6 +45,9 @@ int apply_sysctls(struct apply *x, struct err *e) MUST_CHECK;
 int apply_devices(struct apply *x, struct err *e) MUST_CHECK;
 int apply_seccomp(struct apply *x, struct err *e) MUST_CHECK;
 int apply_hooks(struct apply *x, struct err *e) MUST_CHECK;
+/* Last: limits that wishes named, over whatever the others let stand. */
+int apply_asked(struct apply *x, struct err *e) MUST_CHECK;
+void apply_asked_process(struct apply *x, struct oci_process *p);
 
 /* The device nodes that every container has: null zero full random urandom tty. */
 bool apply_is_default_device(int64_t major, int64_t minor);

@@ -23,6 +23,17 @@ static void force(struct mount_edit *m, const char *const *words, size_t n)
 
 static const char *const quiet[] = {"nosuid", "nodev", "noexec"};
 
+/* What brig makes itself cannot be covered. */
+static bool is_over_minimal(const struct apply *x, const struct mount_edit *m)
+{
+	bool proc = str_eq(x->l->proc, "minimal") && apply_is_below(m->dest, "/proc") &&
+		    !str_eq(m->dest, "/proc");
+	bool sys = str_eq(x->l->sys, "minimal") && apply_is_below(m->dest, "/sys") &&
+		   !str_eq(m->dest, "/sys");
+
+	return proc || sys;
+}
+
 /* --- types -------------------------------------------------------------------------------- */
 
 static int rewrite_bind(struct apply *x, struct mount_edit *m, struct err *e)
@@ -31,6 +42,8 @@ static int rewrite_bind(struct apply *x, struct mount_edit *m, struct err *e)
 
 	if (apply_source(x, m, &device, e) < 0)
 		return -e->code;
+	if (is_over_minimal(x, m))
+		return cut(x, m, "/proc and /sys have only what brig makes");
 	mount_edit_force(m, "nosuid");
 	if (!device)
 		mount_edit_force(m, "nodev");
@@ -182,27 +195,16 @@ static int check_place(struct apply *x, const struct mount_edit *m, struct err *
 	return 0;
 }
 
-/* What brig makes itself cannot be covered. */
-static bool is_over_minimal(const struct apply *x, const struct mount_edit *m)
-{
-	bool proc = str_eq(x->l->proc, "minimal") && apply_is_below(m->dest, "/proc") &&
-		    !str_eq(m->dest, "/proc");
-	bool sys = str_eq(x->l->sys, "minimal") && apply_is_below(m->dest, "/sys") &&
-		   !str_eq(m->dest, "/sys");
-
-	return proc || sys;
-}
-
 static int rewrite(struct apply *x, struct mount_edit *m, struct err *e)
 {
 	int r = check_place(x, m, e);
 
 	if (r < 0)
 		return r;
-	if (is_over_minimal(x, m))
-		return cut(x, m, "/proc and /sys have only what brig makes");
 	if (m->bind)
 		return rewrite_bind(x, m, e);
+	if (is_over_minimal(x, m))
+		return cut(x, m, "/proc and /sys have only what brig makes");
 	for (size_t i = 0; i < LEN(types); i++)
 		if (str_eq(m->m.type, types[i].type))
 			return types[i].rewrite(x, m, e);

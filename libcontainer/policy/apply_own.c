@@ -93,9 +93,12 @@ struct place {
 /* Outer ones first, or they would hide the inner ones. */
 static void insert(struct place *list, size_t n, const struct place *new)
 {
-	for (; n > 0 && apply_is_below(list[n - 1].path, new->path); n--)
-		list[n] = list[n - 1];
-	list[n] = *new;
+	size_t at = 0;
+
+	while (at < n && !apply_is_below(list[at].path, new->path))
+		at++;
+	memmove(&list[at + 1], &list[at], (n - at) * sizeof(*list));
+	list[at] = *new;
 }
 
 static bool is_listed(const struct place *list, size_t n, const char *path)

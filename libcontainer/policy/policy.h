@@ -68,6 +68,9 @@ struct policy {
 	bool direct;     /* direct mode: direct limits, env rules */
 	const char *pod; /* key of the pod whose id range is shared (CRI sandbox id); NULL: none */
 	const char *digest; /* "sha256:" + hex of level_print(level) */
+	/* The smallest limits that wishes named: over those of config.json too, which otherwise
+	 * hold where the level's are a default. */
+	struct level_limits asked;
 	struct policy_decision *decisions;
 	size_t n_decisions, max_decisions;
 };
@@ -97,15 +100,15 @@ int policy_resolve(struct arena *a, const struct policy_request *req, struct pol
 
 /* What of the host decides how config.json is rewritten. */
 struct policy_facts {
-	bool rootless;          /* brig has no CAP_SYS_ADMIN in its user namespace */
-	bool nested;            /* it has, but not in the host's */
-	int32_t oom_score_adj;  /* the caller's */
-	const char *state_root; /* not to be bound into a sandbox */
+	bool rootless;               /* brig has no CAP_SYS_ADMIN in its user namespace */
+	bool nested;                 /* it has, but not in the host's */
+	int32_t oom_score_adj;       /* the caller's */
+	const char *state_root;      /* not to be bound into a sandbox */
 	const char *audit_directory; /* NULL: /var/log/brig */
 	const char *bundle;          /* what relative sources of mounts count from */
 	unsigned int preserve_fds;   /* asked for; refused at high */
-	uint32_t own_ids; /* nested or rootless: how many ids from 0 on can be mapped */
-	rlim_t hard[RLIM_NLIMITS]; /* what limits can be raised to */
+	uint32_t own_ids;            /* nested or rootless: how many ids from 0 on can be mapped */
+	rlim_t hard[RLIM_NLIMITS];   /* what limits can be raised to */
 };
 /* Fills in oom_score_adj, own_ids and hard; the rest is the caller's, rootless and nested first. */
 int policy_facts_read(struct policy_facts *out, struct err *e) MUST_CHECK;

@@ -106,6 +106,7 @@ struct saved_policy {
 	const char *pod, *digest;
 	struct level level;
 	struct admin admin;
+	struct level_limits asked;
 	const struct saved_decision *decisions;
 	size_t n_decisions;
 };
@@ -126,9 +127,10 @@ static const struct json_field policy_fields[] = {
 	ROW_STR(saved_policy, "pod", pod, 0),
 	ROW_STR(saved_policy, "digest", digest, JSON_REQUIRED),
 	ROW_OBJS(saved_policy, "decisions", decisions, n_decisions, saved_decision),
-	/* these two are described by specs/: saved_type() says how */
+	/* these are described by specs/: saved_type() says how */
 	ROW_("level", JSON_OBJ, JSON_REQUIRED, .at = ROW_AT(saved_policy, level, struct level)),
 	ROW_("admin", JSON_OBJ, JSON_REQUIRED, .at = ROW_AT(saved_policy, admin, struct admin)),
+	ROW_("asked", JSON_OBJ, 0, .at = ROW_AT(saved_policy, asked, struct level_limits)),
 };
 
 struct saved_type {
@@ -139,8 +141,9 @@ struct saved_type {
 static const struct json_type *saved_type(struct saved_type *t)
 {
 	memcpy(t->fields, policy_fields, sizeof(t->fields));
-	t->fields[LEN(policy_fields) - 2].sub = level_type();
-	t->fields[LEN(policy_fields) - 1].sub = admin_type();
+	t->fields[LEN(policy_fields) - 3].sub = level_type();
+	t->fields[LEN(policy_fields) - 2].sub = admin_type();
+	t->fields[LEN(policy_fields) - 1].sub = json_lookup(level_type(), "engine")->sub;
 	t->type = (struct json_type){
 		.size = sizeof(struct saved_policy),
 		.n_fields = LEN(policy_fields),
@@ -160,6 +163,7 @@ char *policy_print(struct arena *a, const struct policy *p, size_t *len)
 		.digest = p->digest,
 		.level = p->level,
 		.admin = p->admin,
+		.asked = p->asked,
 		.decisions = rows,
 		.n_decisions = p->n_decisions,
 	};
@@ -251,6 +255,7 @@ int policy_parse(struct arena *a, const char *json, size_t len, struct policy *o
 	admin_defaults(&s.admin);
 	out->level = s.level;
 	out->admin = s.admin;
+	out->asked = s.asked;
 	out->custom = str_eq(s.level.name, "custom");
 	out->direct = s.direct;
 	out->pod = s.pod;

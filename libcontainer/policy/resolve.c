@@ -191,7 +191,8 @@ int policy_resolve(struct arena *a, const struct policy_request *req, struct pol
 	r = hear_wishes(a, out, req, e);
 	if (r == 0)
 		r = find_pod(req->config, &out->pod, e);
-	out->digest = policy_digest(a, &out->level);
+	if (r == 0)
+		out->digest = policy_digest(a, &out->level);
 	return r;
 }
 

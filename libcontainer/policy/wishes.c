@@ -127,6 +127,26 @@ static int merge_field(const struct merge *m, const struct level_field *f, const
 	return 0;
 }
 
+/* The smaller of each limit so far and what is asked for now, for apply_asked.c. */
+static void keep_asked(const struct merge *m, const struct level *want)
+{
+	bool direct = m->p->direct;
+	struct level asked = *want, kept = {0};
+	struct level_limits *mine = direct ? &kept.direct : &kept.engine;
+
+	*mine = m->p->asked;
+	for (size_t i = 0; i < n_level_fields; i++) {
+		const struct level_field *f = &level_fields[i];
+
+		if (!str_starts(f->path, direct ? "direct." : "engine."))
+			continue;
+		level_field_settle(f, &asked);
+		if (level_field_given(f, &asked) && level_field_weaker(m->a, f, &kept, &asked))
+			level_field_copy(f, &kept, &asked);
+	}
+	m->p->asked = *mine;
+}
+
 static const uint64_t *smaller(struct arena *a, uint64_t n, const uint64_t *bound)
 {
 	uint64_t *p;
@@ -257,6 +277,8 @@ int wishes_merge(struct arena *a, struct policy *p, const struct policy_wishes *
 
 	if (r == 0)
 		r = as_level(a, w, p->direct, &want, e);
+	if (r == 0)
+		keep_asked(&m, &want);
 	for (size_t i = 0; r == 0 && i < n_level_fields; i++)
 		if (level_field_given(&level_fields[i], &want))
 			r = merge_field(&m, &level_fields[i], &want, e);

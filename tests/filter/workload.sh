@@ -13,7 +13,7 @@ mkfifo f
 chmod 755 z
 touch z
 tar cf - x z | tar tf - >/dev/null
-find . -name x | xargs cat >/dev/null
+find . -name x -print0 | xargs -0 cat >/dev/null
 sed -i s/1/2/ x
 grep -q 2 x
 timeout 5 true
@@ -21,6 +21,7 @@ stat -f . >/dev/null
 df . >/dev/null
 id >/dev/null
 dd if=/dev/zero of=q bs=1k count=3 2>/dev/null
+# shellcheck disable=SC3045 # dash, bash and busybox have it
 ulimit -n 64
 nice true
 setsid true

@@ -268,6 +268,19 @@ static inline int run_bundle(const struct scenario *s, const char *bundle)
 	return clone_and_run(s, &a, p, fs, ns);
 }
 
+static inline int count_mounts(void)
+{
+	own_fd int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	char text[4096];
+	ssize_t n;
+	int lines = 0;
+
+	while ((n = read(fd, text, sizeof(text))) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			lines += text[i] == '\n';
+	return lines;
+}
+
 /* In a mount namespace that dies with the process: nothing of a scenario reaches the host. */
 static inline int run_private(const struct scenario *s)
 {
@@ -294,8 +307,11 @@ static inline int run_private(const struct scenario *s)
 			return 87;
 	} else if (s->userns && system("chown -Rh 100000:100000 /mnt/bundle/rootfs") != 0)
 		return 88;
+	int before = count_mounts();
 	int r = run_bundle(s, bundle);
 	checks_failed = 0;
+	/* of a level nothing may stay on the host, however it ended */
+	CHECK(!s->late || count_mounts() == before);
 	if (s->after)
 		s->after();
 	return r ? r : checks_failed;

@@ -75,7 +75,7 @@ static inline bool within_under(const char *path, const char *dir)
 
 static inline bool within_has(const struct oci_mount *m, const char *word)
 {
-	for (size_t i = 0; i < m->n_options; i++)
+	for (size_t i = 0; m && i < m->n_options; i++)
 		if (within_is(m->options[i], word))
 			return true;
 	return false;
@@ -286,7 +286,13 @@ static inline const char *within_process(const struct policy *p, const struct po
 	WITHIN(!s->oom_score_adj || *s->oom_score_adj >= f->oom_score_adj, "oomScoreAdj");
 	for (size_t i = 0; drops && i < s->n_env; i++) {
 		size_t n = strcspn(s->env[i], "=");
+		bool allowed = false;
 
+		for (size_t k = 0; k < p->admin.n_env_allow; k++)
+			allowed |= strlen(p->admin.env_allow[k]) == n &&
+				   strncmp(p->admin.env_allow[k], s->env[i], n) == 0;
+		if (allowed)
+			continue;
 		WITHIN(!memmem(s->env[i], n, "TOKEN", 5) && !memmem(s->env[i], n, "SECRET", 6) &&
 			       !memmem(s->env[i], n, "PASSWORD", 8),
 		       "environment %.*s", (int)n, s->env[i]);

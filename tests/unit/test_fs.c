@@ -31,15 +31,15 @@ static const struct cgroup_view host_views[] = {
 
 static struct scenario default_scenario(void)
 {
-	return (struct scenario){
-		.config = {.mounts = default_mounts,            .n_mounts = LEN(default_mounts)},
-		.root = { .readonly = true},
-		.linux_ = {				     .masked_paths = default_masked,
-			   .n_masked_paths = LEN(default_masked),
-			   .readonly_paths = default_readonly,
-			   .n_readonly_paths = LEN(default_readonly)},
-		.layout = CGROUP_V1,
-	};
+	struct scenario s = {.root.readonly = true, .layout = CGROUP_V1};
+
+	s.config.mounts = default_mounts;
+	s.config.n_mounts = LEN(default_mounts);
+	s.linux_.masked_paths = default_masked;
+	s.linux_.n_masked_paths = LEN(default_masked);
+	s.linux_.readonly_paths = default_readonly;
+	s.linux_.n_readonly_paths = LEN(default_readonly);
+	return s;
 }
 
 static void check_default(void)

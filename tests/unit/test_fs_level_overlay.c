@@ -39,9 +39,22 @@ static void guarded(void)
 	CHECK_STR(text_of("/home/user/file"), "mine");
 }
 
+/* The image's place on the host is nobody's business. */
+static bool tells_host_paths(void)
+{
+	own_file FILE *f = fopen("/proc/self/mountinfo", "re");
+	char line[4096];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (strstr(line, "/mnt/") || strstr(line, "bundle"))
+			return true;
+	return !f;
+}
+
 static void missing_inside(void)
 {
 	guarded();
+	CHECK(!tells_host_paths());
 	CHECK(fs_type("/") == OVERLAYFS_SUPER_MAGIC);
 	CHECK(fs_type("/workspace") == TMPFS_MAGIC && owned("/workspace", 0, 0));
 	CHECK(fs_type("/home/deep/er") == TMPFS_MAGIC && owned("/home/deep", 0, 0));
@@ -103,6 +116,48 @@ static void test_covered(void)
 		.prepare = fill_image,
 		.inside = covered_inside,
 		.after = image_unchanged,
+	};
+
+	CHECK(scenario_passes(&s));
+}
+
+/* Without rights on the host the child does all of it in its own user namespace. */
+static void rootless_inside(void)
+{
+	const long want = ST_RDONLY | ST_NOSUID | ST_NODEV;
+
+	CHECK(fs_type("/") == OVERLAYFS_SUPER_MAGIC && (mount_flags("/") & want) == want);
+	CHECK(owned("/", 0, 0) && owned("/etc/marker", 0, 0) && owned("/home", 0, 0));
+	CHECK_STR(text_of("/etc/marker"), "image");
+	CHECK(fs_type("/workspace") == TMPFS_MAGIC && owned("/workspace", 0, 0));
+	CHECK(fs_type("/home/deep/er") == TMPFS_MAGIC && has_mode("/home", 0751));
+	CHECK(chdir("/srv/app") == 0 && mkdir("/srv/app/x", 0755) < 0 && errno == EROFS);
+}
+
+static void image_exists(void)
+{
+	CHECK(access("/mnt/bundle/rootfs/workspace", F_OK) < 0);
+	CHECK(access("/mnt/bundle/rootfs/home/deep", F_OK) < 0);
+	CHECK(access("/mnt/bundle/rootfs/srv", F_OK) < 0);
+}
+
+static void test_rootless(void)
+{
+	const struct oci_process process = {.cwd = "/srv/app"};
+	const struct oci_mount mounts[] = {
+		MOUNT("/proc", "proc", "proc"),
+		MOUNT("/dev", "tmpfs", "tmpfs", "nosuid", "mode=755"),
+		MOUNT("/workspace", "tmpfs", "tmpfs", "size=1m"),
+		MOUNT("/home/deep/er", "tmpfs", "tmpfs"),
+	};
+	struct scenario s = {
+		.config = {.mounts = mounts, .n_mounts = LEN(mounts), .process = &process},
+		.userns = true,
+		.rootless = true,
+		.untouched = true,
+		.prepare = fill_image,
+		.inside = rootless_inside,
+		.after = image_exists,
 	};
 
 	CHECK(scenario_passes(&s));
@@ -197,6 +252,7 @@ static void engine_inside(void)
 
 	CHECK(fs_type("/") == OVERLAYFS_SUPER_MAGIC && (mount_flags("/") & want) == want);
 	CHECK(owned("/", 0, 0) && owned("/etc/marker", 0, 0) && owned("/home", 7, 8));
+	CHECK(!tells_host_paths());
 	CHECK_STR(text_of("/etc/marker"), "image");
 	CHECK_STR(text_of("/etc/low"), "low");
 	CHECK_STR(text_of("/etc/mid"), "mid");
@@ -259,6 +315,7 @@ static void overlay_with_ramfs(const char *bundle)
 	make_dir(bundle, "rootfs/vol", 0755);
 	if (mount("ramfs", "/mnt/bundle/rootfs/vol", "ramfs", 0, NULL) < 0)
 		perror("rootfs/vol");
+	remember_image();
 }
 
 static void test_mount_below_overlay(void)
@@ -465,6 +522,7 @@ int main(void)
 		return check_done();
 	test_missing();
 	test_covered();
+	test_rootless();
 	test_below();
 	test_engine_overlay();
 	test_mount_below_overlay();

@@ -93,7 +93,7 @@ static void header(const char *const *paths, const struct levelc_table *t, bool 
 		CHECK(seen > 290);
 		return;
 	}
-	CHECK(!"there are kernel headers");
+	CHECK(seen > 0); /* no kernel headers */
 }
 
 static void read_table(const char *file, struct levelc_table *t)

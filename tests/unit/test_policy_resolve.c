@@ -159,135 +159,134 @@ static void test_level(void)
 }
 
 /* One annotation on a level: the error, or the decision about the field. */
+static const struct {
+	const char *level, *name, *text, *field, *decision, *error;
+} annotations[] = {
+	{"standard", "seccomp.language",  "python",						      "seccomp.language",
+	 "set annotation python (-) annotation dev.brig.seccomp.language",										   ""                                               },
+	{"standard", "seccomp.language",  "cobol",						       NULL,                NULL,
+	 "level \"standard\": annotation dev.brig.seccomp.language: seccomp.language: "
+	 "\"cobol\" is none of python,node,shell,native,jvm"																		  },
+	{"standard", "seccomp.violation", "notify",						      "seccomp.violation",
+	 "set annotation notify (-) annotation dev.brig.seccomp.violation",										  ""                                               },
+	{"high",     "seccomp.violation", "kill",							NULL,                NULL,
+	 "level \"high\": annotation dev.brig.seccomp.violation: \"kill\" is weaker than "
+	 "\"notify\""																							 },
+	{"standard", "cpu.pin",           "cpus",							"cpu.pin",
+	 "set annotation cpus (-) annotation dev.brig.cpu.pin",											      ""                                               },
+	{"high",     "cpu.pin",           "none",							NULL,                NULL,
+	 "level \"high\": annotation dev.brig.cpu.pin: \"none\" is weaker than \"cpus\""														      },
+	{"high",     "cpu.pin",           "cores",						       NULL,                NULL,
+	 "level \"high\": annotation dev.brig.cpu.pin: \"cores\": not in this version"															},
+	{"standard", "pids.limit",        "10",							  "engine.pids",
+	 "set annotation 10 (-) annotation dev.brig.pids.limit",											     ""                                               },
+	{"standard", "pids.limit",        "100000",						      "engine.pids",
+	 "cut annotation 512 (100000) annotation dev.brig.pids.limit: more than level "
+	 "\"standard\" allows",															      ""					       },
+	{"standard", "pids.limit",        "0",							   "engine.pids",
+	 "cut annotation 512 (none) annotation dev.brig.pids.limit: more than level "
+	 "\"standard\" allows",															      ""					       },
+	{"standard", "pids.limit",        "-1",							  NULL,                NULL,
+	 "annotation dev.brig.pids.limit: \"-1\" is no number"																		},
+	{"standard", "memory.limit",      "64Mi",							"engine.memory",
+	 "set annotation 67108864 (-) annotation dev.brig.memory.limit",										     ""                                               },
+	{"standard", "memory.limit",      "much",							NULL,                NULL,
+	 "annotation dev.brig.memory.limit: \"much\" is no size such as 64Mi, 512M or "
+	 "1048576"																							    },
+	{"standard", "time.wall",         "1m30s",						       "engine.wall",
+	 "set annotation 90000 (-) annotation dev.brig.time.wall",											   ""                                               },
+	{"standard", "time.wall",         "1500",							"engine.wall",
+	 "set annotation 1500 (-) annotation dev.brig.time.wall",											    ""                                               },
+	{"standard", "time.wall",         "soon",							NULL,                NULL,
+	 "annotation dev.brig.time.wall: \"soon\" is no duration such as 90s, 1m30s or "
+	 "1500 (ms)"																							  },
+	{"standard", "cpu.limit",         "500m",							"engine.cpu",
+	 "set annotation 500 (-) annotation dev.brig.cpu.limit",											     ""                                               },
+	{"standard", "cpu.limit",         "-1",							  NULL,                NULL,
+	 "annotation dev.brig.cpu.limit: \"-1\" is no number of CPUs such as 2, 0.5 or "
+	 "500m"																							       },
+	{"standard", "root.readonly",     "false",						       "root.readonly",
+	 "cut annotation true (false) annotation dev.brig.root.readonly: more than level "
+	 "\"standard\" allows",															      ""					       },
+	{"standard", "root.private",      "true",							"root.private",
+	 "set annotation true (-) annotation dev.brig.root.private",											 ""                                               },
+	{"standard", "root.readonly",     "yes",							 NULL,                NULL,
+	 "annotation dev.brig.root.readonly: \"yes\" is not true or false"																    },
+	{"standard", "fs.write",          "/data:1Mi:noexec",                                            "writable.paths",
+	 "set annotation /data:1048576:noexec (-) annotation dev.brig.fs.write",                                                                             ""                                               },
+	{"standard", "fs.write",          "/data",						       "writable.paths",
+	 "set annotation /data (-) annotation dev.brig.fs.write",											    ""                                               },
+	{"standard", "fs.write",          "/data:100G",						  "writable.paths",
+	 "cut annotation /data:268435456 (/data:107374182400) annotation "
+	 "dev.brig.fs.write: more than level \"standard\" allows",											   ""					       },
+	{"standard", "fs.write",          "/data:0",						     NULL,                NULL,
+	 "level \"standard\": annotation dev.brig.fs.write: /data: a size below 4096"															 },
+	{"standard", "fs.write",          "/a,../etc",						   NULL,                NULL,
+	 "annotation dev.brig.fs.write: \"../etc\" is not an absolute path below /"															   },
+	{"standard", "fs.write",          "/a/../etc",						   NULL,                NULL,
+	 "annotation dev.brig.fs.write: \"/a/../etc\" has an empty part, \".\" or \"..\""														     },
+	{"standard", "fs.write",          "/",							   NULL,                NULL,
+	 "annotation dev.brig.fs.write: \"/\" is not an absolute path below /"																},
+	{"standard", "fs.write",          "/proc/sys",						   NULL,                NULL,
+	 "annotation dev.brig.fs.write: \"/proc/sys\" is /proc or below it"																   },
+	{"standard", "fs.write",          "/sys",							NULL,                NULL,
+	 "annotation dev.brig.fs.write: \"/sys\" is /sys or below it"																	 },
+	{"standard", "fs.write",          "/dev/shm",						    NULL,                NULL,
+	 "annotation dev.brig.fs.write: \"/dev/shm\" is /dev or below it"																     },
+	{"standard", "fs.write",          "/develop",						    "writable.paths",
+	 "set annotation /develop (-) annotation dev.brig.fs.write",											 ""                                               },
+	{"standard", "fs.write",          "",							    NULL,                NULL,
+	 "annotation dev.brig.fs.write: \"\" is not an absolute path below /"																 },
+	{"standard", "disk.limit",        "4Mi",							 "writable.size",
+	 "set annotation 1048576 (-) annotation dev.brig.disk.limit: 4194304 bytes over 4 "
+	 "writable paths",																   ""					       },
+	{"standard", "disk.limit",        "4T",							  "writable.size",
+	 "set annotation 268435456 (-) annotation dev.brig.disk.limit: 4398046511104 bytes "
+	 "over 4 writable paths",															    ""					       },
+	{"standard", "disk.limit",        "1",							   NULL,                NULL,
+	 "level \"standard\": annotation dev.brig.disk.limit: 1 bytes over 4 writable "
+	 "paths are too few"																						  },
+	{"standard", "egress",            "[]",							  "network.egress",    "",                            ""                                               },
+	{"standard", "egress",            "[{\"d\":\"api.example.org\",\"p\":[443],\"proto\":\"tcp\"}]", NULL,
+	 NULL,																	       "level \"standard\": annotation dev.brig.egress: allow lists are not in this "
+	 "version: nothing is reachable"																			},
+	{"standard", "egress",            "[],\"egress\":[]",                                            NULL,                NULL,
+	 "annotation dev.brig.egress: egress: given twice"																		    },
+	{"standard", "egress",            "all",							 NULL,                NULL,                          NULL                                             },
+	{"standard", "ingress",           "false",						       "network.egress",    "",                            ""                                               },
+	{"standard", "ingress",           "true",							NULL,                NULL,
+	 "annotation dev.brig.ingress: \"true\": only false is possible in this version"														      },
+	{"standard", "pids",              "10",							  NULL,                NULL,
+	 "annotation dev.brig.pids: not known to this version"																		},
+	{"standard", "Level",             "high",							NULL,                NULL,
+	 "annotation dev.brig.Level: not known to this version"																	       },
+	{"standard", "",                  "high",							NULL,                NULL,                          "annotation dev.brig.: not known to this version"},
+	{"standard", "hook",              "/bin/sh",						     NULL,                NULL,
+	 "annotation dev.brig.hook: not known to this version"																		},
+	{"custom",   "pids.limit",        "10",							  NULL,                NULL,
+	 "annotation dev.brig.pids.limit: level \"custom\" applies config.json alone"															 },
+	{"custom",   "hook",              "/bin/sh",						     "level",             "set flag custom (-) --level", ""                                               },
+};
+
 static void test_annotations(void)
 {
-	static const struct {
-		const char *level, *name, *text, *field, *decision, *error;
-	} rows[] = {
-		{"standard", "seccomp.language",  "python",                     "seccomp.language",
-		 "set annotation python (-) annotation dev.brig.seccomp.language",                                                  ""  },
-		{"standard", "seccomp.language",  "cobol",                      NULL,                NULL,
-		 "level \"standard\": annotation dev.brig.seccomp.language: seccomp.language: "
-		 "\"cobol\" is none of python,node,shell,native,jvm"								    },
-		{"standard", "seccomp.violation", "notify",                     "seccomp.violation",
-		 "set annotation notify (-) annotation dev.brig.seccomp.violation",                                                 ""  },
-		{"high",     "seccomp.violation", "kill",                       NULL,                NULL,
-		 "level \"high\": annotation dev.brig.seccomp.violation: \"kill\" is weaker than "
-		 "\"notify\""													   },
-		{"standard", "cpu.pin",           "cpus",                       "cpu.pin",
-		 "set annotation cpus (-) annotation dev.brig.cpu.pin",                                                             ""  },
-		{"high",     "cpu.pin",           "none",                       NULL,                NULL,
-		 "level \"high\": annotation dev.brig.cpu.pin: \"none\" is weaker than \"cpus\""                                        },
-		{"high",     "cpu.pin",           "cores",                      NULL,                NULL,
-		 "level \"high\": annotation dev.brig.cpu.pin: \"cores\": not in this version"                                          },
-		{"standard", "pids.limit",        "10",                         "engine.pids",
-		 "set annotation 10 (-) annotation dev.brig.pids.limit",                                                            ""  },
-		{"standard", "pids.limit",        "100000",                     "engine.pids",
-		 "cut annotation 512 (100000) annotation dev.brig.pids.limit: more than level "
-		 "\"standard\" allows",											     ""  },
-		{"standard", "pids.limit",        "0",                          "engine.pids",
-		 "cut annotation 512 (none) annotation dev.brig.pids.limit: more than level "
-		 "\"standard\" allows",											     ""  },
-		{"standard", "pids.limit",        "-1",                         NULL,                NULL,
-		 "annotation dev.brig.pids.limit: \"-1\" is no number"                                                                  },
-		{"standard", "memory.limit",      "64Mi",                       "engine.memory",
-		 "set annotation 67108864 (-) annotation dev.brig.memory.limit",                                                    ""  },
-		{"standard", "memory.limit",      "much",                       NULL,                NULL,
-		 "annotation dev.brig.memory.limit: \"much\" is no size such as 64Mi, 512M or "
-		 "1048576"													      },
-		{"standard", "time.wall",         "1m30s",                      "engine.wall",
-		 "set annotation 90000 (-) annotation dev.brig.time.wall",                                                          ""  },
-		{"standard", "time.wall",         "1500",                       "engine.wall",
-		 "set annotation 1500 (-) annotation dev.brig.time.wall",                                                           ""  },
-		{"standard", "time.wall",         "soon",                       NULL,                NULL,
-		 "annotation dev.brig.time.wall: \"soon\" is no duration such as 90s, 1m30s or "
-		 "1500 (ms)"													    },
-		{"standard", "cpu.limit",         "500m",                       "engine.cpu",
-		 "set annotation 500 (-) annotation dev.brig.cpu.limit",                                                            ""  },
-		{"standard", "cpu.limit",         "-1",                         NULL,                NULL,
-		 "annotation dev.brig.cpu.limit: \"-1\" is no number of CPUs such as 2, 0.5 or "
-		 "500m"														 },
-		{"standard", "root.readonly",     "false",                      "root.readonly",
-		 "cut annotation true (false) annotation dev.brig.root.readonly: more than level "
-		 "\"standard\" allows",											     ""  },
-		{"standard", "root.private",      "true",                       "root.private",
-		 "set annotation true (-) annotation dev.brig.root.private",                                                        ""  },
-		{"standard", "root.readonly",     "yes",                        NULL,                NULL,
-		 "annotation dev.brig.root.readonly: \"yes\" is not true or false"                                                      },
-		{"standard", "fs.write",          "/data:1Mi:noexec",           "writable.paths",
-		 "set annotation /data:1048576:noexec (-) annotation dev.brig.fs.write",                                            ""  },
-		{"standard", "fs.write",          "/data",                      "writable.paths",
-		 "set annotation /data (-) annotation dev.brig.fs.write",                                                           ""  },
-		{"standard", "fs.write",          "/data:100G",                 "writable.paths",
-		 "cut annotation /data:268435456 (/data:107374182400) annotation "
-		 "dev.brig.fs.write: more than level \"standard\" allows",							  ""  },
-		{"standard", "fs.write",          "/data:0",                    NULL,                NULL,
-		 "level \"standard\": annotation dev.brig.fs.write: /data: a size below 4096"                                           },
-		{"standard", "fs.write",          "/a,../etc",                  NULL,                NULL,
-		 "annotation dev.brig.fs.write: \"../etc\" is not an absolute path below /"                                             },
-		{"standard", "fs.write",          "/a/../etc",                  NULL,                NULL,
-		 "annotation dev.brig.fs.write: \"/a/../etc\" has an empty part, \".\" or \"..\""                                       },
-		{"standard", "fs.write",          "/",                          NULL,                NULL,
-		 "annotation dev.brig.fs.write: \"/\" is not an absolute path below /"                                                  },
-		{"standard", "fs.write",          "/proc/sys",                  NULL,                NULL,
-		 "annotation dev.brig.fs.write: \"/proc/sys\" is /proc or below it"                                                     },
-		{"standard", "fs.write",          "/sys",                       NULL,                NULL,
-		 "annotation dev.brig.fs.write: \"/sys\" is /sys or below it"                                                           },
-		{"standard", "fs.write",          "/dev/shm",                   NULL,                NULL,
-		 "annotation dev.brig.fs.write: \"/dev/shm\" is /dev or below it"                                                       },
-		{"standard", "fs.write",          "/develop",                   "writable.paths",
-		 "set annotation /develop (-) annotation dev.brig.fs.write",                                                        ""  },
-		{"standard", "fs.write",          "",                           NULL,                NULL,
-		 "annotation dev.brig.fs.write: \"\" is not an absolute path below /"                                                   },
-		{"standard", "disk.limit",        "4Mi",                        "writable.size",
-		 "set annotation 1048576 (-) annotation dev.brig.disk.limit: 4194304 bytes over 4 "
-		 "writable paths",												  ""  },
-		{"standard", "disk.limit",        "4T",                         "writable.size",
-		 "set annotation 268435456 (-) annotation dev.brig.disk.limit: 4398046511104 bytes "
-		 "over 4 writable paths",											   ""  },
-		{"standard", "disk.limit",        "1",                          NULL,                NULL,
-		 "level \"standard\": annotation dev.brig.disk.limit: 1 bytes over 4 writable "
-		 "paths are too few"												    },
-		{"standard", "egress",            "[]",                         "network.egress",    "",                            ""  },
-		{"standard", "egress",
-		 "[{\"d\":\"api.example.org\",\"p\":[443],\"proto\":\"tcp\"}]", NULL,                NULL,
-		 "level \"standard\": annotation dev.brig.egress: allow lists are not in this "
-		 "version: nothing is reachable"											},
-		{"standard", "egress",            "[],\"egress\":[]",           NULL,                NULL,
-		 "annotation dev.brig.egress: egress: given twice"								      },
-		{"standard", "egress",            "all",                        NULL,                NULL,                          NULL},
-		{"standard", "ingress",           "false",                      "network.egress",    "",                            ""  },
-		{"standard", "ingress",           "true",                       NULL,                NULL,
-		 "annotation dev.brig.ingress: \"true\": only false is possible in this version"                                        },
-		{"standard", "pids",              "10",                         NULL,                NULL,
-		 "annotation dev.brig.pids: not known to this version"                                                                  },
-		{"standard", "Level",             "high",                       NULL,                NULL,
-		 "annotation dev.brig.Level: not known to this version"                                                                 },
-		{"standard", "",                  "high",                       NULL,                NULL,
-		 "annotation dev.brig.: not known to this version"								      },
-		{"standard", "hook",              "/bin/sh",                    NULL,                NULL,
-		 "annotation dev.brig.hook: not known to this version"                                                                  },
-		{"custom",   "pids.limit",        "10",                         NULL,                NULL,
-		 "annotation dev.brig.pids.limit: level \"custom\" applies config.json alone"                                           },
-		{"custom",   "hook",              "/bin/sh",                    "level",             "set flag custom (-) --level", ""  },
-	};
 
-	for (size_t i = 0; i < LEN(rows); i++) {
+	for (size_t i = 0; i < LEN(annotations); i++) {
 		const char *name = NULL;
 		char key[64];
-		struct asked q = {.flag = rows[i].level};
+		struct asked q = {.flag = annotations[i].level};
 
-		snprintf(key, sizeof(key), "dev.brig.%s", rows[i].name);
+		snprintf(key, sizeof(key), "dev.brig.%s", annotations[i].name);
 		name = key;
-		q.notes[0] = (struct oci_map){name, rows[i].text};
+		q.notes[0] = (struct oci_map){name, annotations[i].text};
 		const char *error = resolve(&q);
-		if (!rows[i].error) {
+		if (!annotations[i].error) {
 			CHECK(*error);
 			continue;
 		}
-		CHECK_STR(error, rows[i].error);
-		if (!*error && rows[i].field)
-			CHECK_STR(decision(rows[i].field), rows[i].decision);
+		CHECK_STR(error, annotations[i].error);
+		if (!*error && annotations[i].field)
+			CHECK_STR(decision(annotations[i].field), annotations[i].decision);
 	}
 }
 
