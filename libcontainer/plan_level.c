@@ -298,6 +298,26 @@ static bool grants(const struct oci_process *p, const char *cap)
 	return false;
 }
 
+static bool sets_sysctl(const struct oci_linux *c, const char *key)
+{
+	for (size_t i = 0; c && i < c->n_sysctl; i++)
+		if (str_eq(c->sysctl[i].key, key))
+			return true;
+	return false;
+}
+
+/*
+ * CAP_NET_BIND_SERVICE counts in the network namespace's user namespace, which is outside: what
+ * gives root of the sandbox its ports back is the sysctl.  A joined namespace needs it as a new
+ * one does (an engine's network, a pod's); what config.json says of it stays.
+ */
+static bool opens_low_ports(const struct level *l, const struct oci_config *c, uint64_t namespaces)
+{
+	return namespaces & CLONE_NEWNET && !is_on(l->host_namespaces) &&
+	       grants(c->process, "CAP_NET_BIND_SERVICE") &&
+	       !sets_sysctl(c->linux_, "net.ipv4.ip_unprivileged_port_start");
+}
+
 int plan_level_harden(struct arena *a, const struct policy *policy, const struct oci_config *config,
 		      uint64_t make, uint64_t join, struct harden_plan *out, struct err *e)
 {
@@ -320,7 +340,7 @@ int plan_level_harden(struct arena *a, const struct policy *policy, const struct
 		.core_one = true,
 		.net_sysctls = own_net,
 		.ipv6_off = own_net && l->network.ipv6 && !*l->network.ipv6,
-		.low_ports = own_net && grants(config->process, "CAP_NET_BIND_SERVICE"),
+		.low_ports = opens_low_ports(l, config, make | join),
 	};
 	return 0;
 }
