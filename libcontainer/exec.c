@@ -253,7 +253,7 @@ static int apply_policy(struct exec *x, struct err *e)
 		.rootless = !x->privileged,
 		.nested = plan_in_user_namespace(),
 		.state_root = x->host->root,
-		.preserve_fds = x->opts->preserve_fds,
+		.preserve_fds = x->opts->preserve_fds + plan_listen_fds(),
 	};
 
 	if (policy_facts_read(&f, e) < 0 ||
