@@ -335,6 +335,7 @@ static struct cgroup_request cgroup_request(const struct plan *p)
 		.id = p->id,
 		.manager = managers[p->manager],
 		.rootless = p->rootless,
+		.required = p->level,
 		.own_namespace = p->ns.make & CLONE_NEWCGROUP,
 		.linux_ = p->config.linux_,
 	};
@@ -358,7 +359,7 @@ static int plan_cgroup(struct arena *a, struct plan *p, struct err *e)
 	struct cgroup_request r = cgroup_request(p);
 
 	if (cgroup_plan_make(a, &p->cgroup_host, &r, &p->cgroup, e) < 0)
-		return -e->code;
+		return p->level ? plan_level_cgroup_error(p, e) : -e->code;
 	p->cgroup_record = cgroup_plan_record(p->cgroup);
 	p->cgroup_attach = cgroup_plan_needs_attach(p->cgroup);
 	return 0;

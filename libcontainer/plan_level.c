@@ -82,7 +82,8 @@ int plan_level_make(struct arena *a, const struct plan_request *req, struct plan
 		return -e->code;
 	if (l->policy.custom)
 		return 0;
-	if (policy_facts_read(&facts, e) < 0 ||
+	l->state_root = req->host->root;
+	if (policy_facts_read(&facts, e) < 0 || plan_rootless_ids(a, l, p, e) < 0 ||
 	    policy_apply(a, &l->policy, &facts, &p->config, e) < 0)
 		return err_wrap(e, "level %s", l->policy.level.name);
 	if (o->no_pivot)
@@ -401,11 +402,12 @@ int plan_level_finish(struct arena *a, struct plan_level *l, struct plan *p, str
 	if (harden_check(&l->harden, &host, e) < 0)
 		return err_wrap(e, "level %s", lv->name);
 	record_gaps(a, l, &host);
+	l->harden.memfd_noexec &= host.memfd_noexec;
 	l->egress_deny = str_eq(lv->network.egress, "deny");
 	l->pins = str_eq(lv->cpu.pin, "cpus");
 	if (l->pins)
 		l->pin = (struct pin_request){
-			.directory = "/run/brig-cpus",
+			.directory = plan_pin_directory(a, p),
 			.allowed = r && r->cpu ? r->cpu->cpus : NULL,
 			.count = cpus_of_quota(r ? r->cpu : NULL),
 		};
