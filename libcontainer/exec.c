@@ -253,7 +253,7 @@ static int apply_policy(struct exec *x, struct err *e)
 		.rootless = !x->privileged,
 		.nested = plan_in_user_namespace(),
 		.state_root = x->host->root,
-		.preserve_fds = x->opts->preserve_fds,
+		.preserve_fds = x->opts->preserve_fds + plan_listen_fds(),
 	};
 
 	if (policy_facts_read(&f, e) < 0 ||
@@ -304,7 +304,8 @@ static int plan(struct exec *x, struct err *e)
 	if (r < 0)
 		return r;
 	x->privileged = plan_is_privileged();
-	if (x->policy && (add_caps(x, e) < 0 || apply_policy(x, e) < 0))
+	if (x->policy && (process_check_standard(e) < 0 || add_caps(x, e) < 0 ||
+			  apply_policy(x, e) < 0))
 		return -e->code;
 	x->enter = namespaces_to_enter(x);
 	x->in_userns = x->enter & CLONE_NEWUSER;

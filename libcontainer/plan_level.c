@@ -63,7 +63,7 @@ int plan_level_make(struct arena *a, const struct plan_request *req, struct plan
 		.rootless = !p->privileged,
 		.nested = p->nested,
 		.state_root = req->host->root,
-		.preserve_fds = o->preserve_fds,
+		.preserve_fds = o->preserve_fds + plan_listen_fds(),
 	};
 
 	*out = NULL;

@@ -201,6 +201,7 @@ static const struct pol_word in_headers[] = {
 	W(SIOCGIFINDEX),
 	W(FS_IOC_GETFLAGS),
 	W(PR_SET_PDEATHSIG),
+	{"SIGKILL",                9								      },
 	W(PR_GET_PDEATHSIG),
 	W(PR_GET_DUMPABLE),
 	W(PR_SET_NAME),
