@@ -693,6 +693,8 @@ int create_make(struct create *c, bool run, struct err *e)
 	r = plan_make(c->arena, &req, &c->plan, e);
 	if (r == 0 && c->plan.sealed_self)
 		r = launch_reexec_sealed(e);
+	if (r == 0 && c->plan.level)
+		r = process_check_standard(e);
 	if (r == 0 && !c->plan.level)
 		r = annotation_hook_output(&c->plan.config, &c->hook_output, e);
 	/* Not before: over a re-execution what it blocks would become the caller's mask. */

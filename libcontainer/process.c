@@ -375,3 +375,15 @@ int process_check_preserved(unsigned int n, struct err *e)
 	}
 	return 0;
 }
+
+int process_check_standard(struct err *e)
+{
+	struct stat st;
+
+	for (int fd = 0; fd <= 2; fd++)
+		if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+			return err_msg(e, EISDIR,
+				       "descriptor %d is a directory, which leads out of the sandbox",
+				       fd);
+	return 0;
+}
