@@ -274,7 +274,7 @@ static int make_cgroup(void *ctx, struct err *e)
 	int r = cgroup_create(c->arena, c->plan.cgroup, &c->cgroup, e);
 
 	if (r < 0)
-		return r;
+		return c->plan.level ? plan_level_cgroup_error(&c->plan, e) : r;
 	r = cgroup_enter_open(c->cgroup, e);
 	if (r < 0) {
 		drop_cgroup(c);

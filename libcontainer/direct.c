@@ -133,7 +133,7 @@ static const char *const root_caps[] = {
 
 static const char *const default_env[] = {
 	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-	"HOME=" DIRECT_HOME,
+	("HOME=" DIRECT_HOME),
 	"LANG=C.UTF-8",
 };
 

@@ -245,7 +245,7 @@ static int stage(struct stage *st, struct err *e)
 {
 	struct spawn s = *st->s;
 	pid_t pid = -1;
-	int pidfd;
+	int pidfd = -1;
 	int r = stage_join(&s, e);
 
 	if (r == 0)

@@ -71,7 +71,7 @@ load helpers
 	mkdir "$T/ro"
 	cat >"$T/script" <<-END
 		mount -t tmpfs -o ro none "$T/ro" || exit 99
-		"$BRIG" ${BRIG_FLAGS[*]} --root "$T/ro" create -b "$B" "$ID"
+		"$BRIG" ${RUNTIME_FLAGS[*]} --root "$T/ro" create -b "$B" "$ID"
 	END
 	status=0
 	unshare -m --propagation private "${FG[@]}" 10 sh "$T/script" </dev/null >"$T/out" 2>"$T/err" 3>&- ||
@@ -86,7 +86,7 @@ load helpers
 	cat >"$T/script" <<-END
 		mount -t tmpfs -o size=4k,nr_inodes=3 none "$T/full" || exit 99
 		head -c 4096 /dev/zero >"$T/full/fill"
-		"$BRIG" ${BRIG_FLAGS[*]} --root "$T/full" create -b "$B" "$ID"
+		"$BRIG" ${RUNTIME_FLAGS[*]} --root "$T/full" create -b "$B" "$ID"
 		rc=\$?
 		ls "$T/full" >"$T/ls"
 		exit \$rc
@@ -107,8 +107,8 @@ load helpers
 	for n in 2 3 4 5 6; do
 		cat >"$T/script" <<-END
 			mount -t tmpfs -o size=8k,nr_inodes=$n none "$T/full" || exit 99
-			"$BRIG" ${BRIG_FLAGS[*]} --root "$T/full" create -b "$B" "$ID" && {
-				"$BRIG" ${BRIG_FLAGS[*]} --root "$T/full" delete --force "$ID" || exit 98
+			"$BRIG" ${RUNTIME_FLAGS[*]} --root "$T/full" create -b "$B" "$ID" && {
+				"$BRIG" ${RUNTIME_FLAGS[*]} --root "$T/full" delete --force "$ID" || exit 98
 			}
 			test -z "\$(ls -A "$T/full")" || { ls -lR "$T/full"; exit 97; }
 		END

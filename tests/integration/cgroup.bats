@@ -269,7 +269,7 @@ resources() { sleeps ".linux.resources += {$1}"; }
 	prog 'cd /sys/fs/cgroup && mkdir init other && echo $$ >init/cgroup.procs &&
 		read -r ctrl _ <cgroup.controllers && echo +$ctrl >cgroup.subtree_control; sleep 100'
 	status=0
-	BRIG="$BRIG ${BRIG_FLAGS[*]}" R=$R B=$B ID=$ID timeout 15 unshare -m sh "$T/v2.sh" </dev/null >"$T/out" 2>"$T/err" 3>&- || status=$?
+	BRIG="$BRIG ${RUNTIME_FLAGS[*]}" R=$R B=$B ID=$ID timeout 15 unshare -m sh "$T/v2.sh" </dev/null >"$T/out" 2>"$T/err" 3>&- || status=$?
 	slurp out "$T/out"
 	slurp err "$T/err"
 	[ "$status" != 77 ] || skip "v1 has all controllers"

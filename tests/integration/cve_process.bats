@@ -64,7 +64,7 @@ load helpers
 	printf '#!/proc/self/exe\n' >"$B/rootfs/tmp/entry"
 	chmod 755 "$B/rootfs/tmp/entry"
 	config '.process.args = ["/tmp/entry"]'
-	timeout 5 "$T/bin/${BRIG##*/}" "${BRIG_FLAGS[@]}" --root "$R" run -b "$B" "$ID" </dev/null >/dev/null 2>&1 3>&- || :
+	timeout 5 "$T/bin/${BRIG##*/}" "${RUNTIME_FLAGS[@]}" --root "$R" run -b "$B" "$ID" </dev/null >/dev/null 2>&1 3>&- || :
 	is "$(sha256sum <"$T/bin/${BRIG##*/}")" "$sum"
 	b delete --force "$ID"
 	# a program in the container opens the exe of each process that execs, to write to it later
@@ -72,7 +72,7 @@ load helpers
 		(echo evil >>$p/exe) 2>/dev/null; esac; done; done'
 	ok run -d -b "$B" "$ID"
 	for i in {1..15}; do
-		timeout 5 "$T/bin/${BRIG##*/}" "${BRIG_FLAGS[@]}" --root "$R" exec "$ID" /tmp/entry </dev/null >/dev/null 2>&1 3>&- || :
+		timeout 5 "$T/bin/${BRIG##*/}" "${RUNTIME_FLAGS[@]}" --root "$R" exec "$ID" /tmp/entry </dev/null >/dev/null 2>&1 3>&- || :
 	done
 	is "$(sha256sum <"$T/bin/${BRIG##*/}")" "$sum"
 }

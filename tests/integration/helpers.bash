@@ -17,7 +17,7 @@ BRIG=${BRIG:-$TOP/build/bin/brig}
 PEER=${PEER:-${BRIG##*/}}
 TOOLS=${BRIG_TEST_TOOLS:-$TOP/build/tools}
 BASE_ROOTFS=${BRIG_TEST_ROOTFS:-$TOP/build/rootfs}
-read -ra BRIG_FLAGS <<<"${BRIG_FLAGS:-}"
+read -ra RUNTIME_FLAGS <<<"${BRIG_FLAGS:-}"
 FG=(timeout --foreground -k 2)
 
 load ../lib/brig
@@ -28,7 +28,7 @@ setup() {
 	ID=t$BATS_SUITE_TEST_NUMBER-${BASHPID}b
 	T=$BATS_TEST_TMPDIR B=$T/bundle R=$T/state
 	PIDS=() MOUNTED=()
-	BR=("$BRIG" "${BRIG_FLAGS[@]}" --root "$R")
+	BR=("$BRIG" "${RUNTIME_FLAGS[@]}" --root "$R")
 	# Everything this test starts carries the mark, so that what is left over is found.
 	export BRIG_TEST_MARK=$ID
 	mkdir "$B" "$R"

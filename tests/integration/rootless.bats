@@ -26,7 +26,7 @@ u() {
 	status=0
 	timeout -k 2 "${LIMIT:-10}" setpriv --reuid 1000 --regid 1000 --clear-groups --inh-caps=-all \
 		env -i PATH="$PATH" HOME=/nonexistent XDG_RUNTIME_DIR="$T/xdg" BRIG_TEST_MARK="$ID" \
-		"$USER_BRIG" "${BRIG_FLAGS[@]}" "${ROOT_FLAG[@]}" "$@" \
+		"$USER_BRIG" "${RUNTIME_FLAGS[@]}" "${ROOT_FLAG[@]}" "$@" \
 		<"${STDIN:-/dev/null}" >"$T/out" 2>"$T/err" 3>&- || status=$?
 	slurp out "$T/out"
 	slurp err "$T/err"
@@ -124,7 +124,7 @@ with_subids() {
 	timeout -k 2 15 unshare -m --propagation private sh "$T/ns.sh" "$T" \
 		setpriv --reuid 1000 --regid 1000 --clear-groups --inh-caps=-all \
 		env -i PATH="$PATH" XDG_RUNTIME_DIR="$T/xdg" BRIG_TEST_MARK="$ID" \
-		"$USER_BRIG" "${BRIG_FLAGS[@]}" --root "$R" "$@" </dev/null >"$T/out" 2>"$T/err" 3>&- || status=$?
+		"$USER_BRIG" "${RUNTIME_FLAGS[@]}" --root "$R" "$@" </dev/null >"$T/out" 2>"$T/err" 3>&- || status=$?
 	slurp out "$T/out"
 	slurp err "$T/err"
 }
@@ -156,7 +156,7 @@ with_subids() {
 		| .linux.gidMappings += [{"containerID": 1, "hostID": 200000, "size": 65536}]'
 	status=0
 	timeout 10 setpriv --reuid 1000 --regid 1000 --clear-groups /usr/bin/env -i PATH=/nowhere \
-		XDG_RUNTIME_DIR="$T/xdg" "$USER_BRIG" "${BRIG_FLAGS[@]}" --root "$R" run -b "$B" "$ID" \
+		XDG_RUNTIME_DIR="$T/xdg" "$USER_BRIG" "${RUNTIME_FLAGS[@]}" --root "$R" run -b "$B" "$ID" \
 		</dev/null >"$T/out" 2>"$T/err" 3>&- || status=$?
 	[ "$status" != 0 ]
 	slurp err "$T/err"
@@ -192,7 +192,7 @@ with_subids() {
 	config '.process.terminal = true'
 	prog 'tty; stat -c %u $(readlink -f /proc/self/fd/0)'
 	timeout 10 script -qec "setpriv --reuid 1000 --regid 1000 --clear-groups env XDG_RUNTIME_DIR=$T/xdg \
-		$USER_BRIG ${BRIG_FLAGS[*]} --root $R run -b $B $ID" /dev/null </dev/null >"$T/out" 2>&1 3>&- || :
+		$USER_BRIG ${RUNTIME_FLAGS[*]} --root $R run -b $B $ID" /dev/null </dev/null >"$T/out" 2>&1 3>&- || :
 	slurp out "$T/out"
 	out_has '/dev/(pts/0|console)'
 }
@@ -202,7 +202,7 @@ with_subids() {
 	chown -R 0:0 "$B/rootfs"
 	prog 'echo fine'
 	status=0
-	timeout 10 unshare -Urm "$BRIG" "${BRIG_FLAGS[@]}" --root "$R" run -b "$B" "$ID" </dev/null >"$T/out" 2>"$T/err" 3>&- ||
+	timeout 10 unshare -Urm "$BRIG" "${RUNTIME_FLAGS[@]}" --root "$R" run -b "$B" "$ID" </dev/null >"$T/out" 2>"$T/err" 3>&- ||
 		status=$?
 	slurp out "$T/out"
 	slurp err "$T/err"
@@ -264,7 +264,7 @@ usleeps() {
 	u exec "$ID" /nonexistent
 	is "$status" 255
 	timeout 10 script -qec "setpriv --reuid 1000 --regid 1000 --clear-groups env XDG_RUNTIME_DIR=$T/xdg \
-		$USER_BRIG ${BRIG_FLAGS[*]} --root $R exec -t $ID tty" /dev/null </dev/null >"$T/out" 2>&1 3>&- || :
+		$USER_BRIG ${RUNTIME_FLAGS[*]} --root $R exec -t $ID tty" /dev/null </dev/null >"$T/out" 2>&1 3>&- || :
 	slurp out "$T/out"
 	out_has '/dev/pts/0'
 }
@@ -398,7 +398,7 @@ nested() {
 	timeout -k 2 15 unshare -m --propagation private sh "$T/ns.sh" "$T" \
 		setpriv --reuid 1000 --regid 1000 --clear-groups --inh-caps=-all \
 		env -i PATH="$PATH" BRIG_TEST_MARK="$ID" XDG_RUNTIME_DIR="$T/xdg" \
-		unshare "${opts[@]}" sh -c 'brig() { '"$USER_BRIG ${BRIG_FLAGS[*]} --root $R"' "$@"; }; '"$2" \
+		unshare "${opts[@]}" sh -c 'brig() { '"$USER_BRIG ${RUNTIME_FLAGS[*]} --root $R"' "$@"; }; '"$2" \
 		</dev/null >"$T/out" 2>"$T/err" 3>&- || status=$?
 	slurp out "$T/out"
 	slurp err "$T/err"

@@ -264,7 +264,7 @@ u() {
 
 @test "systemd: rootless, a scope of the user's own systemd, from outside of it" {
 	lingering
-	ub=("$T/brig" "${BRIG_FLAGS[@]}" --root "$R" --systemd-cgroup)
+	ub=("$T/brig" "${RUNTIME_FLAGS[@]}" --root "$R" --systemd-cgroup)
 	u "${ub[@]}" run -d -b "$B" "$ID"
 	DIR+=/user.slice/brig-$ID.scope
 	file_is pids.max 30
@@ -282,7 +282,7 @@ u() {
 
 @test "systemd: rootless without it as the manager, in what was delegated" {
 	lingering
-	ub=("$T/brig" "${BRIG_FLAGS[@]}" --root "$R")
+	ub=("$T/brig" "${RUNTIME_FLAGS[@]}" --root "$R")
 	u systemd-run --user --scope -q "${ub[@]}" run -d -b "$B" "$ID"
 	DIR+=/app.slice/$ID
 	file_is pids.max 30
