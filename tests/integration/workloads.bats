@@ -13,7 +13,7 @@ more_setup() {
 needs() {
 	local what
 	for what; do
-		[ ! -e "$IMAGE/opt/work/missing/$what" ] || skip "$what: $(<"$IMAGE/opt/work/missing/$what")"
+		[ ! -e "$IMAGE/opt/made/missing/$what" ] || skip "$what: $(<"$IMAGE/opt/made/missing/$what")"
 	done
 }
 
@@ -59,12 +59,12 @@ said() { sed -n "s/^$1 //p" <<<"$out"; }
 
 @test "workloads: a static Go program" {
 	needs go
-	each native /opt/work/go
+	each native /opt/made/go
 }
 
 @test "workloads: a static Rust program" {
 	needs rust
-	each native /opt/work/rust
+	each native /opt/made/rust
 }
 
 @test "workloads: gcc compiles, and what it made runs" {
@@ -99,8 +99,8 @@ said() { sed -n "s/^$1 //p" <<<"$out"; }
 				python3 -c "import os; print(len(os.sched_getaffinity(0)))"
 				node -e "console.log(os.availableParallelism?.() ?? os.cpus().length)"
 				echo "System.out.println(Runtime.getRuntime().availableProcessors());" | jshell -s - || exit
-				/opt/work/go | sed -n "s/cpus //p"
-				/opt/work/rust | sed -n "s/cpus //p"
+				/opt/made/go | sed -n "s/cpus //p"
+				/opt/made/rust | sed -n "s/cpus //p"
 				[ "$0" = standard ] || getconf _NPROCESSORS_ONLN
 				[ "$0" = standard ] || node -p "os.cpus().length"
 				[ "$0" = standard ] || python3 -c "import os; print(os.cpu_count())"
