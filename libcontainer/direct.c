@@ -31,12 +31,14 @@ int direct_id(struct arena *a, const char **out, struct err *e)
 static const struct row {
 	const char *destination, *type, *source, *options;
 } base_mounts[] = {
-	{"/proc",       "proc",   "proc",   "nosuid,noexec,nodev"                              },
-	{"/dev",        "tmpfs",  "tmpfs",  "nosuid,strictatime,mode=755,size=65536"           },
-	{"/dev/pts",    "devpts", "devpts", "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620"},
-	{"/dev/shm",    "tmpfs",  "shm",    "nosuid,noexec,nodev,mode=1777"                    },
-	{"/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev"                              },
-	{"/sys",        "sysfs",  "sysfs",  "nosuid,noexec,nodev,ro"                           },
+	{"/proc",          "proc",   "proc",   "nosuid,noexec,nodev"                              },
+	{"/dev",           "tmpfs",  "tmpfs",  "nosuid,strictatime,mode=755,size=65536"           },
+	{"/dev/pts",       "devpts", "devpts", "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620"},
+	{"/dev/shm",       "tmpfs",  "shm",    "nosuid,noexec,nodev,mode=1777"                    },
+	{"/dev/mqueue",    "mqueue", "mqueue", "nosuid,noexec,nodev"                              },
+	{"/sys",           "sysfs",  "sysfs",  "nosuid,noexec,nodev,ro"                           },
+ /* Where a JVM looks for its memory limit: sysinfo(2) tells the host's. */
+	{"/sys/fs/cgroup", "cgroup", "cgroup", "nosuid,noexec,nodev,ro"                           },
 };
 
 /* The host's own programs, as far as the host has these directories. */
