@@ -200,6 +200,9 @@ static int make_process(struct arena *a, const struct container_direct *d, struc
 		return err_msg(e, EINVAL, "--cwd %s: not an absolute path", p->cwd);
 	if (d->user && creds_parse_user(d->user, &p->user.uid, &p->user.gid, e) < 0)
 		return err_wrap(e, "--user");
+	/* A user of that number mostly has a group of that number. */
+	if (d->user && !strchr(d->user, ':'))
+		p->user.gid = p->user.uid;
 	if (p->user.uid == 0) {
 		caps->bounding = caps->effective = caps->permitted = root_caps;
 		caps->n_bounding = caps->n_effective = caps->n_permitted = LEN(root_caps) - 1;
