@@ -43,3 +43,22 @@ more_setup() {
 		ok delete --force "$ID"
 	done
 }
+
+# The annotation is a tenant's, the hooks are an engine's.
+@test "standard: no annotation makes brig open a file of the host for the output of hooks" {
+	BR=("${STANDARD[@]}")
+	echo 'echo out; echo err >&2' >"$T/hook"
+	for when in poststart poststop; do
+		config ".hooks = {\"$when\": [{\"path\": \"/bin/sh\", \"args\": [\"sh\", \"$T/hook\"]}]}
+			| .annotations = {\"run.oci.hooks.stdout\": \"$T/out.$when\",
+				\"run.oci.hooks.stderr\": \"$T/err.$when\"}
+			| .process.args = [\"sleep\", \"100\"]"
+		for how in "run -d" create; do
+			read -ra words <<<"$how"
+			ok "${words[@]}" -b "$B" "$ID"
+			[ "$how" != create ] || ok start "$ID"
+			ok delete --force "$ID"
+			[ ! -e "$T/out.$when" ] && [ ! -e "$T/err.$when" ]
+		done
+	done
+}
