@@ -62,3 +62,24 @@ more_setup() {
 		done
 	done
 }
+
+@test "--rootfs / by another name is the same, never the whole host as an image" {
+	ln -s / "$T/slash"
+	for name in /. /usr/.. "$T/slash"; do
+		ok run --id "$ID" --user 0 --rootfs "$name" -- sh -c 'ls -d /root /home /work /var/lib; head -1 /etc/shadow; :'
+		out_is ""
+	done
+}
+
+@test "a bundle whose root is the host's, or one of its interfaces, is refused" {
+	mkdir "$T/bound"
+	mount --bind / "$T/bound"
+	MOUNTED+=("$T/bound")
+	for level in standard high; do
+		BR=("$BRIG" --level "$level" --root "$R")
+		for path in / /. "$T/bound" /proc /dev /sys/fs; do
+			config ".root.path = \"$path\""
+			CHECKED_LATER=1 refused 'root.path' create -b "$B" "$ID"
+		done
+	done
+}
