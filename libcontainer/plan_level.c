@@ -83,7 +83,7 @@ int plan_level_make(struct arena *a, const struct plan_request *req, struct plan
 	if (l->policy.custom)
 		return 0;
 	l->state_root = req->host->root;
-	if (policy_facts_read(&facts, e) < 0 || plan_rootless_ids(a, l, p, e) < 0 ||
+	if (policy_facts_read(&facts, e) < 0 || plan_rootless_ids(a, l, &facts, p, e) < 0 ||
 	    policy_apply(a, &l->policy, &facts, &p->config, e) < 0)
 		return err_wrap(e, "level %s", l->policy.level.name);
 	if (o->no_pivot)

@@ -70,8 +70,8 @@ int plan_level_harden(struct arena *a, const struct policy *policy, const struct
  * A plain user's sandbox without mappings of its own: the subordinate range, else a single id,
  * recorded.  Written into the config, before a policy looks at which ids there are.
  */
-int plan_rootless_ids(struct arena *a, struct plan_level *l, struct plan *p,
-		      struct err *e) MUST_CHECK;
+int plan_rootless_ids(struct arena *a, struct plan_level *l, const struct policy_facts *f,
+		      struct plan *p, struct err *e) MUST_CHECK;
 /* The book of CPUs: the machine's, or the user's own where he may not write that. */
 const char *plan_pin_directory(struct arena *a, const struct plan *p);
 /* Puts the level, and for a plain user the remedy, to an error of the cgroup; returns its code. */

@@ -80,16 +80,25 @@ static bool joins_user_namespace(const struct oci_linux *l)
 	return false;
 }
 
-int plan_rootless_ids(struct arena *a, struct plan_level *l, struct plan *p, struct err *e)
+/* root in a user namespace with nothing but its own id (unshare -Ur) has no range to give. */
+static bool has_range(const struct plan *p, const struct policy_facts *f)
+{
+	return p->privileged && !(p->nested && f->own_ids == 1);
+}
+
+int plan_rootless_ids(struct arena *a, struct plan_level *l, const struct policy_facts *f,
+		      struct plan *p, struct err *e)
 {
 	const struct oci_linux *given = p->config.linux_;
 	struct oci_linux *c = arena_new(a, sizeof(*c));
 	struct subid s;
 
-	if (p->privileged || str_eq(l->policy.level.ids, "config") || joins_user_namespace(given) ||
+	if (has_range(p, f) || str_eq(l->policy.level.ids, "config") ||
+	    joins_user_namespace(given) ||
 	    (given && (given->n_uid_mappings || given->n_gid_mappings)))
 		return 0;
-	if (subid_read(a, "/etc", &s, e) < 0)
+	s = (struct subid){.missing = "the user namespace around it has no other id"};
+	if (!p->privileged && subid_read(a, "/etc", &s, e) < 0)
 		return -e->code;
 	if (given)
 		*c = *given;

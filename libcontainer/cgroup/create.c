@@ -153,8 +153,9 @@ static int make_dirs(struct cgroup *cg, struct err *e)
 			cg->dirs[0].path = NULL;
 			return 0;
 		}
-		err_wrap(e, "rootless needs no limits + no cgrouppath when no permission is "
-			    "granted for cgroups");
+		if (!p->required)
+			err_wrap(e, "rootless needs no limits + no cgrouppath when no permission "
+				    "is granted for cgroups");
 	}
 	return err_wrap(e, "unable to apply cgroup configuration");
 }

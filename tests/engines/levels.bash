@@ -161,6 +161,23 @@ check_high_in_force()
 	inside pgrep -x brig-warden
 }
 
+# /proc shows at high what the asking process could trace, and an exec is a domain of its own.
+check_exec_at_high()
+{
+	"$HIGH"
+	keep --hostname exec-host -u worker "$IMAGE" sleep 1000
+	expect 3 engine exec "$C" sh -c 'hostname; id -u; exit 3'
+	is $'exec-host\n1000'
+	expect 0 engine exec -i "$C" tr a-z A-Z <<<"some text"
+	is "SOME TEXT"
+	expect 0 engine exec "$C" ps -o comm
+	is $'COMMAND\nps'
+	# Whom the plan did not map cannot come later.
+	run engine exec -u 1234 "$C" true
+	[ "$status" -ne 0 ]
+	has "uid 1234 is not mapped"
+}
+
 check_ranges_differ()
 {
 	local base
@@ -369,10 +386,15 @@ check_refusals()
 
 # --- network --------------------------------------------------------------------------------------
 
-# reaches ADDRESS PORT, from the container
+# reaches ADDRESS PORT: from the container; answers ADDRESS: from the machine
 reaches()
 {
-	engine exec "$C" sh -c "echo | timeout 3 nc $1 $2" 2>/dev/null | grep -q hello
+	engine exec -i "$C" nc -w 3 "$1" "$2" <<<"$GET" 2>/dev/null | grep -q data
+}
+
+answers()
+{
+	inside timeout 3 busybox nc -w 3 "$1" 80 <<<"$GET" | grep -q data
 }
 
 # The container's address on the engine's bridge and the bridge's own.
@@ -384,29 +406,23 @@ check_bridge_is_closed()
 {
 	local address gateway
 
-	printf '#!/bin/sh\necho hello\n' >"$BATS_TEST_TMPDIR/hello"
-	chmod 755 "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/hello"
-	spawn "$BATS_TEST_TMPDIR/log" busybox nc -lk -p 7777 -e "$BATS_TEST_TMPDIR/hello"
+	echo data >"$BATS_TEST_TMPDIR/not-executable"
+	spawn "$BATS_TEST_TMPDIR/log" busybox httpd -f -p 7777 -h "$BATS_TEST_TMPDIR"
 	"$CUSTOM"
-	up "$IMAGE" sh -c 'exec nc -lk -p 80 -e echo hello'
+	up "$IMAGE" httpd -f -p 80 -h /etc
 	gateway=$(bridge_gateway)
 	eventually 5 reaches "$gateway" 7777 || fail "the machine is not reached at custom"
 	address=$(bridge_address)
 	eventually 5 answers "$address" || fail "the container is not reached at custom"
 	expect 0 engine rm -f "$C"
 	PRE=() AT=()
-	up "$IMAGE" sh -c 'exec nc -lk -p 80 -e echo hello'
+	up "$IMAGE" httpd -f -p 80 -h /etc
 	eventually 5 reaches 127.0.0.1 80 || fail "the loopback does not work"
 	expect 0 engine exec "$C" cat /proc/net/dev
 	has eth0
 	run ! reaches "$gateway" 7777
 	address=$(bridge_address)
 	run ! answers "$address"
-}
-
-answers()
-{
-	inside timeout 3 busybox nc "$1" 80 </dev/null | grep -q hello
 }
 
 # --- ends -----------------------------------------------------------------------------------------
