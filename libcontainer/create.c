@@ -274,7 +274,7 @@ static int make_cgroup(void *ctx, struct err *e)
 	int r = cgroup_create(c->arena, c->plan.cgroup, &c->cgroup, e);
 
 	if (r < 0)
-		return r;
+		return c->plan.level ? plan_level_cgroup_error(&c->plan, e) : r;
 	r = cgroup_enter_open(c->cgroup, e);
 	if (r < 0) {
 		drop_cgroup(c);
@@ -693,6 +693,8 @@ int create_make(struct create *c, bool run, struct err *e)
 	r = plan_make(c->arena, &req, &c->plan, e);
 	if (r == 0 && c->plan.sealed_self)
 		r = launch_reexec_sealed(e);
+	if (r == 0 && c->plan.level)
+		r = process_check_standard(e);
 	if (r == 0 && !c->plan.level)
 		r = annotation_hook_output(&c->plan.config, &c->hook_output, e);
 	/* Not before: over a re-execution what it blocks would become the caller's mask. */

@@ -82,7 +82,8 @@ int plan_level_make(struct arena *a, const struct plan_request *req, struct plan
 		return -e->code;
 	if (l->policy.custom)
 		return 0;
-	if (policy_facts_read(&facts, e) < 0 ||
+	l->state_root = req->host->root;
+	if (policy_facts_read(&facts, e) < 0 || plan_rootless_ids(a, l, &facts, p, e) < 0 ||
 	    policy_apply(a, &l->policy, &facts, &p->config, e) < 0)
 		return err_wrap(e, "level %s", l->policy.level.name);
 	if (o->no_pivot)
@@ -298,6 +299,26 @@ static bool grants(const struct oci_process *p, const char *cap)
 	return false;
 }
 
+static bool sets_sysctl(const struct oci_linux *c, const char *key)
+{
+	for (size_t i = 0; c && i < c->n_sysctl; i++)
+		if (str_eq(c->sysctl[i].key, key))
+			return true;
+	return false;
+}
+
+/*
+ * CAP_NET_BIND_SERVICE counts in the network namespace's user namespace, which is outside: what
+ * gives root of the sandbox its ports back is the sysctl.  A joined namespace needs it as a new
+ * one does (an engine's network, a pod's); what config.json says of it stays.
+ */
+static bool opens_low_ports(const struct level *l, const struct oci_config *c, uint64_t namespaces)
+{
+	return namespaces & CLONE_NEWNET && !is_on(l->host_namespaces) &&
+	       grants(c->process, "CAP_NET_BIND_SERVICE") &&
+	       !sets_sysctl(c->linux_, "net.ipv4.ip_unprivileged_port_start");
+}
+
 int plan_level_harden(struct arena *a, const struct policy *policy, const struct oci_config *config,
 		      uint64_t make, uint64_t join, struct harden_plan *out, struct err *e)
 {
@@ -320,7 +341,7 @@ int plan_level_harden(struct arena *a, const struct policy *policy, const struct
 		.core_one = true,
 		.net_sysctls = own_net,
 		.ipv6_off = own_net && l->network.ipv6 && !*l->network.ipv6,
-		.low_ports = own_net && grants(config->process, "CAP_NET_BIND_SERVICE"),
+		.low_ports = opens_low_ports(l, config, make | join),
 	};
 	return 0;
 }
@@ -381,11 +402,12 @@ int plan_level_finish(struct arena *a, struct plan_level *l, struct plan *p, str
 	if (harden_check(&l->harden, &host, e) < 0)
 		return err_wrap(e, "level %s", lv->name);
 	record_gaps(a, l, &host);
+	l->harden.memfd_noexec &= host.memfd_noexec;
 	l->egress_deny = str_eq(lv->network.egress, "deny");
 	l->pins = str_eq(lv->cpu.pin, "cpus");
 	if (l->pins)
 		l->pin = (struct pin_request){
-			.directory = "/run/brig-cpus",
+			.directory = plan_pin_directory(a, p),
 			.allowed = r && r->cpu ? r->cpu->cpus : NULL,
 			.count = cpus_of_quota(r ? r->cpu : NULL),
 		};

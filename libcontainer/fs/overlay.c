@@ -133,13 +133,13 @@ static void read_option(struct found *f, char *word)
 /* The uppermost layer comes after the lower ones in the options. */
 static void upper_first(struct found *f, const char *upper)
 {
-	for (size_t i = f->n - 1; i > 0 && f->names[i].path == upper; i--) {
-		struct layer_name name = f->names[i];
+	size_t last = f->n - 1;
 
-		memmove(f->names + 1, f->names, i * sizeof(name));
-		f->names[0] = name;
+	if (f->n < 2 || f->names[last].path != upper)
 		return;
-	}
+	struct layer_name name = f->names[last];
+	memmove(f->names + 1, f->names, last * sizeof(name));
+	f->names[0] = name;
 }
 
 /* Where path lies in the overlay: below the directory that was mounted at point. */

@@ -245,7 +245,7 @@ static int stage(struct stage *st, struct err *e)
 {
 	struct spawn s = *st->s;
 	pid_t pid = -1;
-	int pidfd;
+	int pidfd = -1;
 	int r = stage_join(&s, e);
 
 	if (r == 0)
@@ -316,35 +316,73 @@ static int serve_stage(const struct stage *st, pid_t stage_pid, pid_t *pid, int 
  * From inside a cgroup namespace no process outside can be put into a cgroup below it (ENOENT,
  * cgroup-v2.rst, nsdelegate): a stage that joins one is born in the cgroup, and so is its child.
  */
-static int fork_stage(struct spawn *s, pid_t *pid, struct err *e)
+static int fork_stage(struct spawn *s, uint64_t extra, pid_t *pid, struct err *e)
 {
 	uint64_t joined = s->target_ns | (s->join ? s->join->join : 0);
-	struct clone_args args = {.exit_signal = SIGCHLD};
+	struct clone_args args = {
+		.flags = extra,
+		.exit_signal = extra & CLONE_PARENT ? 0 : SIGCHLD, /* as in clone_child */
+	};
 
 	if (s->cgroup >= 0 && joined & CLONE_NEWCGROUP) {
-		args.flags = CLONE_INTO_CGROUP;
+		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)(unsigned int)s->cgroup;
 		s->cgroup = -1;
 	}
 	*pid = args.flags ? sys_clone3(&args) : fork();
 	if (*pid < 0)
-		return err_set(e, errno, args.flags ? "clone into the cgroup" : "fork");
+		return err_set(e, errno,
+			       args.flags & CLONE_INTO_CGROUP ? "clone into the cgroup" : "fork");
 	return 0;
+}
+
+/* Goes to the pid namespace for good, forks the stage there as the runtime's child, and ends. */
+static int fork_by_another(struct spawn *s, pid_t *pid, struct err *e)
+{
+	int fds[2];
+
+	if (sync_pair(fds, e) < 0)
+		return -e->code;
+	own_fd int runtime = fds[0], mine = fds[1];
+	pid_t other = fork();
+	if (other < 0)
+		return err_set(e, errno, "fork");
+	if (other == 0) {
+		struct err why;
+		int r = setns(s->enclose, CLONE_NEWPID) < 0
+				? err_set(&why, errno, "enter the warden's pid namespace")
+				: fork_stage(s, CLONE_PARENT, pid, &why);
+
+		if (r == 0 && *pid == 0)
+			return 0;
+		if (r < 0 || sync_send_pid(mine, *pid, &why) < 0)
+			sync_fail(mine, &why);
+		_exit(0);
+	}
+	own_close(&mine);
+	int r = sync_expect_pid(runtime, pid, e);
+	(void)waitpid(other, NULL, 0);
+	return r;
 }
 
 /*
  * clone(CLONE_NEWPID) is refused to who is not itself in the pid namespace that its children go
- * to (copy_pid_ns, kernel/pid_namespace.c): so the stage is born in it.
+ * to (copy_pid_ns, kernel/pid_namespace.c): so the stage is born in it.  The way back is shut to
+ * root in an engine's user namespace, which does not own the host's pid namespace.
  */
 static int fork_enclosed(struct spawn *s, pid_t *pid, struct err *e)
 {
 	struct way_back back = {0};
 	int r = remember(&back, CLONE_NEWPID, e);
 
+	if (r == 0 && setns(back.fds[0], CLONE_NEWPID) < 0) {
+		(void)close(back.fds[0]);
+		return fork_by_another(s, pid, e);
+	}
 	if (r == 0 && setns(s->enclose, CLONE_NEWPID) < 0)
 		r = err_set(e, errno, "enter the warden's pid namespace");
 	if (r == 0)
-		r = fork_stage(s, pid, e);
+		r = fork_stage(s, 0, pid, e);
 	/* Not in the stage: where it is from now on, it stays. */
 	if (r < 0 || *pid > 0)
 		go_back(&back);
@@ -362,7 +400,7 @@ static int spawn_staged(const struct spawn *s, pid_t *pid, int *pidfd, struct er
 	own_fd int runtime = fds[0], mine = fds[1];
 	struct stage st = {&copy, runtime, mine};
 	int r = s->enclose > 0 ? fork_enclosed(&copy, &stage_pid, e)
-			       : fork_stage(&copy, &stage_pid, e);
+			       : fork_stage(&copy, 0, &stage_pid, e);
 
 	if (r < 0)
 		return r;

@@ -19,6 +19,16 @@ struct end_file {
 	bool tainted;
 };
 
+/* What becomes part of messages is no longer and of no other letters than the kernel's names. */
+static int check_name(const char *key, const char *name, struct err *e)
+{
+	size_t n = name ? strlen(name) : 0;
+
+	if (n > SHOWN || (n && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != n))
+		return err_msg(e, EINVAL, "%s: \"%.*s\" is no such name", key, SHOWN, name);
+	return 0;
+}
+
 static int check_end(struct arena *a, void *object, struct err *e)
 {
 	static const char *const reasons[] = {"timeout", "syscall", "warden-lost", "exited"};
@@ -36,7 +46,8 @@ static int check_end(struct arena *a, void *object, struct err *e)
 		return err_msg(e, ERANGE, "count: %lld does not fit", (long long)f->count);
 	if (f->tainted != (f->count > 0) || (str_eq(f->reason, "syscall") && !f->tainted))
 		return err_msg(e, EINVAL, "tainted: does not fit count and reason");
-	return 0;
+	int r = check_name("syscall", f->syscall, e);
+	return r < 0 ? r : check_name("arch", f->arch, e);
 }
 
 static const struct json_field end_file_fields[] = {

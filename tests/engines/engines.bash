@@ -96,13 +96,20 @@ dockerd_up()
 	export DOCKER_HOST=unix://$dir/docker.sock DOCKER_CONFIG=$dir/client
 	ENGINE=docker
 	mkdir -p "$dir/client"
+	printf '{ "v": 1, "hooks_allowed": ["%s"] }\n' "$(command -v dockerd)" >"$MACHINE_DIR/brig.json"
 	cat >"$dir/daemon.json" <<-EOF
 		{
 			"default-runtime": "brig",
 			"runtimes": {
 				"brig": { "path": "$RUNTIME" },
 				"brig-debug": { "path": "$RUNTIME", "runtimeArgs": ["--debug"] },
-				"brig-wrong": { "path": "$RUNTIME", "runtimeArgs": ["--wrong"] }
+				"brig-wrong": { "path": "$RUNTIME", "runtimeArgs": ["--wrong"] },
+				"brig-high": {
+					"path": "$RUNTIME",
+					"runtimeArgs": ["--level", "high", "--system-config", "$MACHINE_DIR/brig.json"]
+				},
+				"brig-custom": { "path": "$RUNTIME", "runtimeArgs": ["--level", "custom"] },
+				"brig-high-alone": { "path": "$RUNTIME", "runtimeArgs": ["--level", "high"] }
 			}
 		}
 	EOF

@@ -23,12 +23,14 @@
 static struct arena arena;
 static struct err err;
 
-enum { ALLOW = 0, NEVER = -1, DEAD = -2 };
+enum { ALLOW = 0, NEVER = -1, DEAD = -2, PRETEND = -3 };
 
 static uint32_t ret_of(int answer, bool notify)
 {
 	if (answer == ALLOW)
 		return SECCOMP_RET_ALLOW;
+	if (answer == PRETEND)
+		return SECCOMP_RET_ERRNO;
 	if (answer == DEAD || (answer == NEVER && !notify))
 		return SECCOMP_RET_KILL_PROCESS;
 	return answer == NEVER ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ERRNO | (uint32_t)answer;
@@ -44,6 +46,9 @@ static const struct row {
 	int standard, high;
 } rows[] = {
 	{"read",              {0, ANY, 1, 0},                 ALLOW,           ALLOW          },
+	{"prctl",             {1, 9, 0, 0},                   ALLOW,           ALLOW          },
+	{"prctl",             {1, 0, 0, 0},                   PRETEND,         PRETEND        },
+	{"prctl",             {1, 15, 0, 0},                  PRETEND,         PRETEND        },
 	{"clone3",            {ANY, 88, 0, 0},                ENOSYS,          ENOSYS         },
 	{"clone",             {0x10000011, 0, 0, 0},          EPERM,           EPERM          },
 	{"clone",             {0x20000 | 17, 0, 0, 0},        EPERM,           EPERM          },

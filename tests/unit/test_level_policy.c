@@ -13,6 +13,7 @@
 #include <linux/tcp.h>
 #include <linux/udp.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -201,6 +202,7 @@ static const struct pol_word in_headers[] = {
 	W(SIOCGIFINDEX),
 	W(FS_IOC_GETFLAGS),
 	W(PR_SET_PDEATHSIG),
+	W(SIGKILL),
 	W(PR_GET_PDEATHSIG),
 	W(PR_GET_DUMPABLE),
 	W(PR_SET_NAME),
