@@ -253,14 +253,14 @@ resources() { sleeps ".linux.resources += {$1}"; }
 		echo "+$ctrl" >/sys/fs/cgroup/cgroup.subtree_control
 		echo "$ctrl"
 		D=/sys/fs/cgroup/$ID
-		$BRIG ${RUNTIME_FLAGS[*]} --root "$R" run -d -b "$B" "$ID" >/dev/null || exit 98
+		$BRIG --root "$R" run -d -b "$B" "$ID" >/dev/null || exit 98
 		n=0
 		until read -r _ <"$D/cgroup.subtree_control"; do n=$((n + 1)); [ $n -lt 100 ] || break; sleep 0.02; done
-		$BRIG ${RUNTIME_FLAGS[*]} --root "$R" exec "$ID" sh -c 'grep ^0: /proc/self/cgroup'
-		$BRIG ${RUNTIME_FLAGS[*]} --root "$R" exec "$ID" sh -c 'exit 5'
+		$BRIG --root "$R" exec "$ID" sh -c 'grep ^0: /proc/self/cgroup'
+		$BRIG --root "$R" exec "$ID" sh -c 'exit 5'
 		echo $?
-		$BRIG ${RUNTIME_FLAGS[*]} --root "$R" exec --cgroup other "$ID" sh -c 'grep ^0: /proc/self/cgroup'
-		$BRIG ${RUNTIME_FLAGS[*]} --root "$R" delete --force "$ID"
+		$BRIG --root "$R" exec --cgroup other "$ID" sh -c 'grep ^0: /proc/self/cgroup'
+		$BRIG --root "$R" delete --force "$ID"
 		[ ! -d "$D" ]
 	END2
 	config '.linux.namespaces += [{"type": "cgroup"}]
