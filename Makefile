@@ -336,9 +336,9 @@ san-run: unit-programs fuzz-programs
 		tests/lib/run-programs san-unit $(UNIT) || status=1; \
 		tests/lib/run-programs san-fuzz $(FUZZ) || status=1; \
 		tests/lib/run-bats san-bats $(SAN_BATS) || status=1; exit $$status
-# LEVELS="standard high": at which levels
+# ATTACK_LEVELS="standard high": at which levels
 check-attack: all build/bin/attack
-	@tests/attack/run $(LEVELS)
+	@tests/attack/run $(ATTACK_LEVELS)
 check-engines: all test-programs
 	@tests/lib/run-bats engines $(or $(BATS),$(wildcard tests/engines/*.bats))
 check-fault:

@@ -206,8 +206,8 @@ int container_policy_explain(const struct container_host *h, const struct contai
 int container_policy_check(const struct container_host *h, const char *path, struct arena *a,
 			   const char **kind, struct err *e) MUST_CHECK;
 
-/* The default config.json of `brig spec`. */
-char *container_default_spec(struct arena *a, bool rootless, bool cgroup2);
+/* The default config.json of `brig spec`; level: asked for by annotation, NULL: the host's. */
+char *container_default_spec(struct arena *a, bool rootless, bool cgroup2, const char *level);
 /*
  * `features`: the OCI features document (features.md), indented, with what doctor found as
  * annotations.

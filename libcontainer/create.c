@@ -274,8 +274,7 @@ static int make_cgroup(void *ctx, struct err *e)
 	int r = cgroup_create(c->arena, c->plan.cgroup, &c->cgroup, e);
 
 	if (r < 0)
-		return c->plan.level && c->plan.rootless ? plan_level_no_cgroup(c->plan.level, e)
-							 : r;
+		return c->plan.level ? plan_level_cgroup_error(&c->plan, e) : r;
 	r = cgroup_enter_open(c->cgroup, e);
 	if (r < 0) {
 		drop_cgroup(c);
@@ -284,11 +283,6 @@ static int make_cgroup(void *ctx, struct err *e)
 	/* What could not be made (rootless) must not be taken for ours when others make it. */
 	if (!c->plan.cgroup_attach)
 		c->state.cgroup = cgroup_get_record(c->arena, c->cgroup);
-	if (c->plan.level && !c->plan.cgroup_attach && !c->state.cgroup.owned) {
-		*e = (struct err){0};
-		drop_cgroup(c);
-		return plan_level_no_cgroup(c->plan.level, e);
-	}
 	if (c->plan.rootless && !c->plan.cgroup_attach && !c->state.cgroup.owned &&
 	    !c->state.private_pid_ns)
 		log_warn("Creating a rootless container with no cgroup and no private pid "
@@ -699,6 +693,8 @@ int create_make(struct create *c, bool run, struct err *e)
 	r = plan_make(c->arena, &req, &c->plan, e);
 	if (r == 0 && c->plan.sealed_self)
 		r = launch_reexec_sealed(e);
+	if (r == 0 && c->plan.level)
+		r = process_check_standard(e);
 	if (r == 0 && !c->plan.level)
 		r = annotation_hook_output(&c->plan.config, &c->hook_output, e);
 	/* Not before: over a re-execution what it blocks would become the caller's mask. */

@@ -185,7 +185,7 @@ static void add_linux(struct json_out *o, unsigned int when)
 	json_end_object(o);
 }
 
-char *container_default_spec(struct arena *a, bool rootless, bool cgroup2)
+char *container_default_spec(struct arena *a, bool rootless, bool cgroup2, const char *level)
 {
 	unsigned int when = (rootless ? ROOTLESS : ROOTFUL) | (cgroup2 ? CGROUP2 : 0U);
 	struct json_out out, *o = &out;
@@ -201,6 +201,11 @@ char *container_default_spec(struct arena *a, bool rootless, bool cgroup2)
 	json_key_str(o, "hostname", "brig");
 	add_mounts(o, when);
 	add_linux(o, when);
+	if (level) {
+		object(o, "annotations");
+		json_key_str(o, "dev.brig.level", level);
+		json_end_object(o);
+	}
 	json_end_object(o);
 	return json_done(o, NULL);
 }

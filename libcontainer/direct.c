@@ -31,12 +31,14 @@ int direct_id(struct arena *a, const char **out, struct err *e)
 static const struct row {
 	const char *destination, *type, *source, *options;
 } base_mounts[] = {
-	{"/proc",       "proc",   "proc",   "nosuid,noexec,nodev"                              },
-	{"/dev",        "tmpfs",  "tmpfs",  "nosuid,strictatime,mode=755,size=65536"           },
-	{"/dev/pts",    "devpts", "devpts", "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620"},
-	{"/dev/shm",    "tmpfs",  "shm",    "nosuid,noexec,nodev,mode=1777"                    },
-	{"/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev"                              },
-	{"/sys",        "sysfs",  "sysfs",  "nosuid,noexec,nodev,ro"                           },
+	{"/proc",          "proc",   "proc",   "nosuid,noexec,nodev"                              },
+	{"/dev",           "tmpfs",  "tmpfs",  "nosuid,strictatime,mode=755,size=65536"           },
+	{"/dev/pts",       "devpts", "devpts", "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620"},
+	{"/dev/shm",       "tmpfs",  "shm",    "nosuid,noexec,nodev,mode=1777"                    },
+	{"/dev/mqueue",    "mqueue", "mqueue", "nosuid,noexec,nodev"                              },
+	{"/sys",           "sysfs",  "sysfs",  "nosuid,noexec,nodev,ro"                           },
+ /* Where a JVM looks for its memory limit: sysinfo(2) tells the host's. */
+	{"/sys/fs/cgroup", "cgroup", "cgroup", "nosuid,noexec,nodev,ro"                           },
 };
 
 /* The host's own programs, as far as the host has these directories. */
@@ -198,6 +200,9 @@ static int make_process(struct arena *a, const struct container_direct *d, struc
 		return err_msg(e, EINVAL, "--cwd %s: not an absolute path", p->cwd);
 	if (d->user && creds_parse_user(d->user, &p->user.uid, &p->user.gid, e) < 0)
 		return err_wrap(e, "--user");
+	/* A user of that number mostly has a group of that number. */
+	if (d->user && !strchr(d->user, ':'))
+		p->user.gid = p->user.uid;
 	if (p->user.uid == 0) {
 		caps->bounding = caps->effective = caps->permitted = root_caps;
 		caps->n_bounding = caps->n_effective = caps->n_permitted = LEN(root_caps) - 1;

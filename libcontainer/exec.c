@@ -50,7 +50,7 @@ struct exec {
 	struct harden_plan harden;
 	uint32_t host_uid;
 	int warden;
-	bool privileged, staged, attach, enter_cgroup, in_userns;
+	bool privileged, sealed_self, staged, attach, enter_cgroup, in_userns;
 	uint64_t enter; /* CLONE_NEW... */
 	int target;     /* pidfd of init */
 	int console_socket, stub, sync, pidfd, master;
@@ -294,6 +294,21 @@ static int find_host_uid(struct exec *x, struct err *e)
 	return 0;
 }
 
+/*
+ * How the container is entered.  A re-execution comes before anything is read that can be read
+ * only once (--process /dev/stdin).
+ */
+static int plan_entry(struct exec *x, struct err *e)
+{
+	x->privileged = plan_is_privileged();
+	x->enter = namespaces_to_enter(x);
+	x->in_userns = x->enter & CLONE_NEWUSER;
+	if (seccomp_restore(x->arena, x->dir, STORE_SECCOMP, &x->seccomp, e) < 0)
+		return -e->code;
+	x->sealed_self = may_be_traced(x) || !plan_stub_passes(&x->seccomp);
+	return x->sealed_self ? launch_reexec_sealed(e) : 0;
+}
+
 static int plan(struct exec *x, struct err *e)
 {
 	const struct container_exec_opts *o = x->opts;
@@ -303,11 +318,9 @@ static int plan(struct exec *x, struct err *e)
 		r = check_terminal(x, e);
 	if (r < 0)
 		return r;
-	x->privileged = plan_is_privileged();
-	if (x->policy && (add_caps(x, e) < 0 || apply_policy(x, e) < 0))
+	if (x->policy && (process_check_standard(e) < 0 || add_caps(x, e) < 0 ||
+			  apply_policy(x, e) < 0))
 		return -e->code;
-	x->enter = namespaces_to_enter(x);
-	x->in_userns = x->enter & CLONE_NEWUSER;
 	struct plan_process_request req = {
 		.spec = &x->spec,
 		.has_userns = x->in_userns,
@@ -323,8 +336,6 @@ static int plan(struct exec *x, struct err *e)
 	for (size_t i = 0; !x->policy && o->caps && o->caps[i]; i++)
 		if (caps_plan_add(&x->process.caps, o->caps[i], e) < 0)
 			return -e->code;
-	if (seccomp_restore(x->arena, x->dir, STORE_SECCOMP, &x->seccomp, e) < 0)
-		return -e->code;
 	/* In a user namespace: what belongs to the host cannot be entered again. */
 	x->staged = !x->privileged || plan_in_user_namespace();
 	x->enter_cgroup = !o->cgroups && cgroup_enters(x->cgroup);
@@ -546,7 +557,7 @@ static void prepare_join(struct exec *x)
 		.seccomp = &x->seccomp,
 		.arena = x->arena,
 		.seccomp_early = early,
-		.sealed_self = may_be_traced(x) || !plan_stub_passes(&x->seccomp),
+		.sealed_self = x->sealed_self,
 		.cgroup = x->enter_cgroup ? x->cgroup : NULL,
 		.new_keyring = true,
 		.await_placed = wants_placed(x),
@@ -581,15 +592,12 @@ static int exec_process(struct exec *x, int *code, struct err *e)
 	if (r == 0)
 		r = open_target(x, e);
 	if (r == 0)
+		r = plan_entry(x, e);
+	if (r == 0)
 		r = plan(x, e);
 	if (r < 0)
 		return r;
 	prepare_join(x);
-	if (x->join.sealed_self) {
-		r = launch_reexec_sealed(e);
-		if (r < 0)
-			return r;
-	}
 	/* Not before: over a re-execution what it blocks would become the caller's mask. */
 	if (!x->opts->detach) {
 		r = foreground_begin(&x->foreground, e);

@@ -335,6 +335,7 @@ static struct cgroup_request cgroup_request(const struct plan *p)
 		.id = p->id,
 		.manager = managers[p->manager],
 		.rootless = p->rootless,
+		.required = p->level,
 		.own_namespace = p->ns.make & CLONE_NEWCGROUP,
 		.linux_ = p->config.linux_,
 	};
@@ -358,14 +359,7 @@ static int plan_cgroup(struct arena *a, struct plan *p, struct err *e)
 	struct cgroup_request r = cgroup_request(p);
 
 	if (cgroup_plan_make(a, &p->cgroup_host, &r, &p->cgroup, e) < 0)
-		return -e->code;
-	if (p->level && cgroup_plan_layout(p->cgroup) == CGROUP_NONE) {
-		err_msg(e, EPERM,
-			r.manager == CGROUP_DISABLED
-				? "cgroups are switched off (--cgroup-manager disabled)"
-				: "no cgroup file system is mounted");
-		return plan_level_no_cgroup(p->level, e);
-	}
+		return p->level ? plan_level_cgroup_error(p, e) : -e->code;
 	p->cgroup_record = cgroup_plan_record(p->cgroup);
 	p->cgroup_attach = cgroup_plan_needs_attach(p->cgroup);
 	return 0;
@@ -389,14 +383,29 @@ int plan_cgroup_with_cpus(struct arena *a, struct plan *p, const char *cpus, str
 	return plan_cgroup(a, p, e);
 }
 
-static void plan_warden(const struct plan_request *req, struct plan *p)
+static void plan_warden(struct arena *a, const struct plan_request *req, struct plan *p)
 {
 	struct plan_level *l = p->level;
 
 	l->detached = !req->run || req->opts->detach;
-	l->encloses = l->detached && p->privileged && p->ns.make & CLONE_NEWPID;
+	l->encloses = l->has_warden && l->detached && p->privileged && p->ns.make & CLONE_NEWPID;
 	/* It takes a process that is born in the warden's namespace. */
 	p->staged = p->staged || l->encloses;
+	if (l->detached && l->has_warden && !l->encloses) {
+		const struct policy_decision d = {
+			.field = "warden",
+			.value = "not around the sandbox",
+			.by = BY_HOST,
+			.outcome = OUTCOME_RECORDED,
+			.reason = p->privileged
+					  ? "the pid namespace is another's: a killed warden "
+					    "leaves the sandbox without a wall clock"
+					  : "brig has no rights on this host: a killed warden "
+					    "leaves the sandbox without a wall clock",
+		};
+
+		policy_note(a, &l->policy, &d);
+	}
 }
 
 static int plan_fs(struct arena *a, struct plan *p, struct err *e)
@@ -482,7 +491,7 @@ int plan_make(struct arena *a, const struct plan_request *req, struct plan *p, s
 	    (p->level && plan_level_finish(a, p->level, p, e) < 0))
 		return -e->code;
 	if (p->level && p->level->has_warden)
-		plan_warden(req, p);
+		plan_warden(a, req, p);
 	plan_notify(a, req->host, p);
 	if (plan_seccomp(a, p, e) < 0 || cgroup_host_probe(a, &p->cgroup_host, e) < 0 ||
 	    plan_cgroup(a, p, e) < 0 ||

@@ -82,29 +82,15 @@ int plan_level_make(struct arena *a, const struct plan_request *req, struct plan
 		return -e->code;
 	if (l->policy.custom)
 		return 0;
-	if (policy_facts_read(&facts, e) < 0 ||
+	l->state_root = req->host->root;
+	if (policy_facts_read(&facts, e) < 0 || plan_rootless_ids(a, l, &facts, p, e) < 0 ||
 	    policy_apply(a, &l->policy, &facts, &p->config, e) < 0)
 		return err_wrap(e, "level %s", l->policy.level.name);
 	if (o->no_pivot)
 		return err_msg(e, EINVAL, "level %s: --no-pivot is refused: chroot(2) can be left",
 			       l->policy.level.name);
-	/* Who is not root shares CPUs with himself: beside his containers' state. */
-	l->pin.directory = "/run/brig-cpus";
-	if (!p->privileged || p->nested)
-		l->pin.directory = arena_printf(a, "%s-cpus", req->host->root);
 	*out = l;
 	return 0;
-}
-
-int plan_level_no_cgroup(const struct plan_level *l, struct err *e)
-{
-	const struct err why = *e;
-
-	return err_msg(e, why.code ? why.code : EPERM,
-		       "level %s: a cgroup of the sandbox's own is required: %s; remedy: a cgroup that "
-		       "is delegated to this user (systemd-run --user --scope -p Delegate=yes, or one "
-		       "that he owns)",
-		       l->policy.level.name, why.code ? why.msg : "none could be made");
 }
 
 /* --- ids ---------------------------------------------------------------------------------- */
@@ -404,16 +390,6 @@ static void record_gaps(struct arena *a, struct plan_level *l, const struct hard
 	}
 }
 
-/* vm.memfd_noexec belongs to the host's root whatever the pid namespace (kernel/pid_sysctl.h). */
-static void drop_memfd_noexec(struct arena *a, struct plan_level *l)
-{
-	l->harden.memfd_noexec = false;
-	policy_note(a, &l->policy,
-		    &(struct policy_decision){"memfd_noexec", "not in force", BY_HOST, "true",
-					      OUTCOME_RECORDED,
-					      "only the host's root may set vm.memfd_noexec"});
-}
-
 int plan_level_finish(struct arena *a, struct plan_level *l, struct plan *p, struct err *e)
 {
 	const struct level *lv = &l->policy.level;
@@ -425,14 +401,13 @@ int plan_level_finish(struct arena *a, struct plan_level *l, struct plan *p, str
 	harden_probe(&host);
 	if (harden_check(&l->harden, &host, e) < 0)
 		return err_wrap(e, "level %s", lv->name);
-	if (l->harden.memfd_noexec && (p->nested || !p->privileged))
-		drop_memfd_noexec(a, l);
 	record_gaps(a, l, &host);
+	l->harden.memfd_noexec &= host.memfd_noexec;
 	l->egress_deny = str_eq(lv->network.egress, "deny");
 	l->pins = str_eq(lv->cpu.pin, "cpus");
 	if (l->pins)
 		l->pin = (struct pin_request){
-			.directory = l->pin.directory,
+			.directory = plan_pin_directory(a, p),
 			.allowed = r && r->cpu ? r->cpu->cpus : NULL,
 			.count = cpus_of_quota(r ? r->cpu : NULL),
 		};

@@ -18,6 +18,7 @@
 /* What a level adds to a plan.  At custom there is none of it. */
 struct plan_level {
 	struct policy policy;
+	const char *state_root;
 
 	/*
 	 * The user namespace is entered last (docs/design.md): everything before is built by the
@@ -46,12 +47,6 @@ struct plan;
 struct plan_request;
 
 /*
- * Without a cgroup of its own a sandbox has no limits: no start.  *e says why there is none (an
- * empty one: nothing is known) and gets mechanism and remedy.
- */
-int plan_level_no_cgroup(const struct plan_level *l, struct err *e);
-
-/*
  * The policy of a config.json, and the config rewritten by it.  *out stays NULL at custom; the
  * policy's digest is only known for a level.
  */
@@ -70,6 +65,17 @@ int plan_level_seccomp(struct arena *a, const struct plan_level *l, struct secco
 int plan_level_harden(struct arena *a, const struct policy *policy, const struct oci_config *config,
 		      uint64_t make, uint64_t join, struct harden_plan *out,
 		      struct err *e) MUST_CHECK;
+
+/*
+ * A plain user's sandbox without mappings of its own: the subordinate range, else a single id,
+ * recorded.  Written into the config, before a policy looks at which ids there are.
+ */
+int plan_rootless_ids(struct arena *a, struct plan_level *l, const struct policy_facts *f,
+		      struct plan *p, struct err *e) MUST_CHECK;
+/* The book of CPUs: the machine's, or the user's own where he may not write that. */
+const char *plan_pin_directory(struct arena *a, const struct plan *p);
+/* Puts the level, and for a plain user the remedy, to an error of the cgroup; returns its code. */
+int plan_level_cgroup_error(const struct plan *p, struct err *e);
 
 /* The slot's ids in place of offsets. */
 struct idmap plan_level_shift(struct arena *a, const struct idmap *m, uint32_t base);

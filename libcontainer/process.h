@@ -60,5 +60,7 @@ int process_exec(struct process *p, int sync, struct err *e) MUST_CHECK;
 void process_close_all_but(unsigned int preserved, int *keep, size_t n);
 /* preserve-fds: 3 .. 2+n must be what the caller passed. */
 int process_check_preserved(unsigned int n, struct err *e) MUST_CHECK;
+/* At a level: 0, 1 and 2 are no directories, through which everything beside is reached. */
+int process_check_standard(struct err *e) MUST_CHECK;
 
 #endif

@@ -31,6 +31,23 @@ static const char *user_name(struct arena *a, uint32_t uid)
 	return arena_printf(a, "#%u", uid);
 }
 
+/*
+ * A warden writes down how its sandbox ended, and only then stops listening: one that does
+ * neither any more has been killed.
+ */
+static bool lost_warden(struct arena *a, int dir, const struct brig_state *s,
+			struct warden_end *end)
+{
+	struct err ignored;
+
+	if (!s->warden_pid || end->reason)
+		return false;
+	own_fd int fd = warden_connect(dir, &ignored);
+	if (fd >= 0)
+		return false;
+	return warden_end_read(a, dir, end, &ignored) == 0 && !end->reason;
+}
+
 static void load_level(struct arena *a, int dir, const struct brig_state *s,
 		       struct container_info *out)
 {
@@ -41,7 +58,7 @@ static void load_level(struct arena *a, int dir, const struct brig_state *s,
 	out->digest = s->digest;
 	if (warden_end_read(a, dir, &end, &ignored) < 0)
 		return;
-	out->ended = end.reason;
+	out->ended = lost_warden(a, dir, s, &end) ? "warden-lost" : end.reason;
 	out->tainted = end.tainted;
 }
 

@@ -19,11 +19,12 @@ struct spec_opts {
 
 static const struct opt options[] = {
 	{"bundle",   "b",  OPT_STRING, AT(bundle),   "DIR",
-	 "where to write config.json (default: the working directory)",                      NULL, NULL},
+	 "where to write config.json (default: the working directory)", NULL, NULL},
 	{"rootless", NULL, OPT_FLAG,   AT(rootless), NULL,
-	 "for a container that a plain user can run",                                        NULL, NULL},
-	{"level",    NULL, OPT_STRING, AT(level),    "LEVEL", "security level to write for", NULL, NULL},
-	{NULL,       NULL, OPT_FLAG,   0,            NULL,    NULL,                          NULL, NULL},
+	 "for a container that a plain user can run",                   NULL, NULL},
+	{"level",    NULL, OPT_STRING, AT(level),    "LEVEL",
+	 "ask for this security level (an annotation)",                 NULL, NULL},
+	{NULL,       NULL, OPT_FLAG,   0,            NULL,    NULL,     NULL, NULL},
 };
 
 static bool host_is_cgroup2(void)
@@ -46,7 +47,8 @@ static int spec(struct command *c, struct err *e)
 		return err_msg(e, EEXIST, "File %s exists. Remove it first", name);
 	if (fd < 0)
 		return err_set(e, errno, "create %s", name);
-	const char *text = container_default_spec(c->arena, o->rootless, host_is_cgroup2());
+	const char *text =
+		container_default_spec(c->arena, o->rootless, host_is_cgroup2(), o->level);
 	int r = file_write_all(fd, text, strlen(text));
 	return r < 0 ? err_set(e, -r, "write %s", name) : 0;
 }

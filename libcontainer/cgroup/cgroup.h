@@ -37,6 +37,7 @@ struct cgroup_request {
 	const char *id;
 	enum cgroup_manager manager;
 	bool rootless;         /* no right to make cgroups is no error unless limits are asked */
+	bool required;         /* it is, and so are its limits; v2: an OOM kill ends all of it */
 	bool own_namespace;    /* the container gets its own cgroup namespace */
 	bool delegate;         /* a read-write cgroup mount: chown the delegation files (v2) */
 	uint32_t delegate_uid; /* host uid to own them */

@@ -153,8 +153,9 @@ static int make_dirs(struct cgroup *cg, struct err *e)
 			cg->dirs[0].path = NULL;
 			return 0;
 		}
-		err_wrap(e, "rootless needs no limits + no cgrouppath when no permission is "
-			    "granted for cgroups");
+		if (!p->required)
+			err_wrap(e, "rootless needs no limits + no cgrouppath when no permission "
+				    "is granted for cgroups");
 	}
 	return err_wrap(e, "unable to apply cgroup configuration");
 }
@@ -220,11 +221,14 @@ int cg_make_all(struct cgroup *cg, struct err *e)
 {
 	int r = set_up(cg, e);
 
+	if (r >= 0)
+		drop_missing(cg);
+	if (r >= 0 && cg->plan->required && !cg->owned)
+		r = err_msg(e, EACCES, "no right to make a cgroup");
 	if (r < 0) {
 		cg_unmake_all(cg);
 		return r;
 	}
-	drop_missing(cg);
 	for (size_t i = 0; i < cg->n_dirs; i++)
 		cg->dirs[i].kept = !cg->dirs[i].is_new;
 	return 0;

@@ -55,7 +55,7 @@ struct cgroup_plan {
 	enum cgroup_layout layout;
 	enum cgroup_manager manager;
 	const char *unit, *slice; /* systemd */
-	bool rootless, path_given, own_namespace, delegate;
+	bool rootless, required, path_given, own_namespace, delegate;
 	uint32_t delegate_uid;
 	struct cg_dir *dirs;
 	size_t n_dirs;

@@ -35,15 +35,18 @@ static int check_path(const char *path, struct err *e)
 /*
  * Where a container without cgroupsPath goes.  A plain user on v2: beside the cgroup that brig is
  * in, because the user's own systemd, if any, may make directories there (app.slice), and in
- * brig's own, which has processes, controllers could not be passed on.
+ * brig's own, which has processes, controllers could not be passed on.  On v1 they can: in it.
  */
-static const char *default_path(struct arena *a, const struct cgroup_plan *p, const char *id)
+static const char *default_path(struct arena *a, const struct cgroup_plan *p,
+				const struct cgroup_mount *m, const char *id)
 {
-	const char *own = p->host->n_mounts ? p->host->mounts[0].own_path : NULL;
-	const char *slash = own ? strrchr(own, '/') : NULL;
+	const char *own = m->own_path, *slash = own ? strrchr(own, '/') : NULL;
 
-	if (!p->rootless || p->layout != CGROUP_V2 || !slash || slash == own ||
-	    str_starts(own, "/.."))
+	if (!p->rootless || !slash || !slash[1] || str_starts(own, "/.."))
+		return id;
+	if (p->layout != CGROUP_V2)
+		return arena_printf(a, "%s/%s", own + 1, id);
+	if (slash == own)
 		return id;
 	return arena_printf(a, "%.*s/%s", (int)(slash - own - 1), own + 1, id);
 }
@@ -57,11 +60,11 @@ static int plan_dirs(struct arena *a, struct cgroup_plan *p, const char *given, 
 		if (r < 0)
 			return r;
 	}
-	const char *rel = given ? given + (given[0] == '/') : default_path(a, p, id);
 	p->dirs = arena_array(a, p->host->n_mounts + 1, sizeof(*p->dirs));
 	struct cgroup_dir *list = arena_array(a, p->host->n_mounts + 1, sizeof(*list));
 	for (size_t i = 0; i < p->host->n_mounts; i++) {
 		const struct cgroup_mount *m = &p->host->mounts[i];
+		const char *rel = given ? given + (given[0] == '/') : default_path(a, p, m, id);
 		const char *path = arena_printf(a, "%s/%s", m->mountpoint, rel);
 
 		p->dirs[i] = (struct cg_dir){.hierarchy = m->hierarchy,
@@ -107,6 +110,9 @@ static int plan_resources(struct arena *a, struct cgroup_plan *p, struct err *e)
 	x = v2 ? settings_v2(s, r, NULL, e) : settings_v1(s, r, NULL, e);
 	if (x < 0)
 		return x;
+	/* v1 has nothing like it: there the warden sees to it. */
+	if (v2 && p->required && settings_ctrls(s) & CG_BIT(CG_MEMORY))
+		settings_add(s, CG_MEMORY, SET_OPTIONAL, "memory.oom.group", "1");
 	p->settings = s;
 	p->needed = settings_ctrls(s);
 	p->limits = s->n > 0;
@@ -131,6 +137,10 @@ static int plan_nothing(struct cgroup_plan *p, struct err *e)
 	own_arena struct arena scratch = {0};
 
 	p->settings = &none;
+	if (p->required)
+		return err_msg(e, ENOENT, "cgroups are required, but %s",
+			       p->manager == CGROUP_DISABLED ? "--cgroup-manager is disabled"
+							     : "no cgroup file system is mounted");
 	if (p->manager == CGROUP_DISABLED || !p->resources)
 		return 0;
 	s.a = &scratch;
@@ -154,6 +164,7 @@ int cgroup_plan_make(struct arena *a, const struct cgroup_host *host,
 	*p = (struct cgroup_plan){.layout = host->layout,
 				  .manager = req->manager,
 				  .rootless = req->rootless,
+				  .required = req->required,
 				  .path_given = path != NULL,
 				  .own_namespace = req->own_namespace,
 				  .delegate = req->delegate && req->own_namespace,

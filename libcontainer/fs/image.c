@@ -81,11 +81,12 @@ static int tmpfs_root(const struct fs_plan *p, const struct fs_owner *o, struct 
 	size_t n = 1;
 	uint32_t host;
 
-	if (fs_owner_uid(o, 0, &host)) {
+	/* Without an owner it is built inside, by who is 0 there if anybody is. */
+	if (o && fs_owner_uid(o, 0, &host)) {
 		snprintf(uid, sizeof(uid), "%u", host);
 		data[n++] = (struct fs_data){"uid", uid};
 	}
-	if (fs_owner_gid(o, 0, &host)) {
+	if (o && fs_owner_gid(o, 0, &host)) {
 		snprintf(gid, sizeof(gid), "%u", host);
 		data[n++] = (struct fs_data){"gid", gid};
 	}

@@ -204,7 +204,10 @@ static int dress(const struct fs *fs, int dir, const char *name, const struct st
 		uid = (uint32_t)-1;
 	if (!as_is && !fs_owner_gid(fs->owner, st.st_gid, &gid))
 		gid = (uint32_t)-1;
-	if (fchownat(dir, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+	/* EINVAL: a user namespace that is there already may lack the id (rootless): then it is
+	 * that of who builds. */
+	if (fchownat(dir, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 &&
+	    (fs->owner || errno != EINVAL))
 		return err_set(e, errno, "chown %s", name);
 	if (of && fchmodat(dir, name, st.st_mode & 07777, 0) < 0)
 		return err_set(e, errno, "chmod %s", name);

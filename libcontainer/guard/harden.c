@@ -83,6 +83,13 @@ static bool hidden(const char *mechanism)
 }
 #endif
 
+/* Of sysctls that are no namespace's own, procfs looks at the user id, not at capabilities.  One
+ * that is read-only here is not in brig's own procfs. */
+static bool may_write(const char *sysctl)
+{
+	return faccessat(AT_FDCWD, sysctl, W_OK, AT_EACCESS) == 0 || errno == EROFS;
+}
+
 void harden_probe(struct harden_host *out)
 {
 	*out = (struct harden_host){
@@ -91,8 +98,7 @@ void harden_probe(struct harden_host *out)
 		.speculation_ssb = per_task(PR_SPEC_STORE_BYPASS),
 		.speculation_ib = per_task(PR_SPEC_INDIRECT_BRANCH),
 		.core_scheduling = core_scheduling_built(),
-		.memfd_noexec =
-			!hidden("memfd_noexec") && access("/proc/sys/vm/memfd_noexec", F_OK) == 0,
+		.memfd_noexec = !hidden("memfd_noexec") && may_write("/proc/sys/vm/memfd_noexec"),
 		.core_one = core_limit_settable(),
 	};
 	out->smt = out->core_scheduling && smt_active();
@@ -147,7 +153,11 @@ static const struct {
 	{{"core-scheduling", "the kernel has no PR_SCHED_CORE",
 	  "a kernel with CONFIG_SCHED_CORE, or SMT off"},
 	 no_core_scheduling										   },
-	{{"memfd-noexec", "the kernel has no vm.memfd_noexec of a pid namespace", "Linux 6.3"},
+	{{"memfd-noexec",
+	  "the kernel has no vm.memfd_noexec of a pid namespace, or only the host's root may set "
+	  "it",
+	  "Linux 6.3, and brig started by root"},
+
 	 no_memfd_noexec										      },
 	{{"core-limit", "the hard limit of core files is 0 already, which a pipe handler ignores",
 	  "a hard limit of 1 or more for brig, or no pipe in kernel.core_pattern"},

@@ -20,16 +20,32 @@ static bool may_raise_limits(const struct policy_facts *f)
 	return syscall(SYS_capget, &h, d) == 0 && d[0].effective & 1U << CAP_SYS_RESOURCE;
 }
 
-/* How many ids from 0 on this user namespace has; 1 where nothing can be read. */
-static uint32_t own_ids(void)
+/* The id behind the line of map that has id; id itself: none has. */
+static uint32_t behind(const char *map, uint32_t id)
 {
-	char map[256];
 	unsigned int inside, outside, size;
 
-	if (file_peek(AT_FDCWD, "/proc/self/gid_map", map, sizeof(map)) < 0 ||
-	    sscanf(map, "%u %u %u", &inside, &outside, &size) != 3 || inside != 0)
+	for (const char *line = map; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (sscanf(line, "%u %u %u", &inside, &outside, &size) == 3 && id >= inside &&
+		    id - inside < size)
+			return inside + size;
+	}
+	return id;
+}
+
+/* How many ids from 0 on this user namespace has, in however many lines (an engine's: 0, then the
+ * subordinate range); 1 where nothing can be read. */
+static uint32_t own_ids(void)
+{
+	char map[4096];
+	uint32_t n = 0, next;
+
+	if (file_peek(AT_FDCWD, "/proc/self/gid_map", map, sizeof(map)) < 0)
 		return 1;
-	return size;
+	while ((next = behind(map, n)) > n)
+		n = next;
+	return n ? n : 1;
 }
 
 static void read_limits(struct policy_facts *f)

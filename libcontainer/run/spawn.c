@@ -316,10 +316,13 @@ static int serve_stage(const struct stage *st, pid_t stage_pid, pid_t *pid, int 
  * From inside a cgroup namespace no process outside can be put into a cgroup below it (ENOENT,
  * cgroup-v2.rst, nsdelegate): a stage that joins one is born in the cgroup, and so is its child.
  */
-static int fork_stage(struct spawn *s, uint64_t flags, pid_t *pid, struct err *e)
+static int fork_stage(struct spawn *s, uint64_t extra, pid_t *pid, struct err *e)
 {
 	uint64_t joined = s->target_ns | (s->join ? s->join->join : 0);
-	struct clone_args args = {.flags = flags, .exit_signal = flags ? 0 : SIGCHLD};
+	struct clone_args args = {
+		.flags = extra,
+		.exit_signal = extra & CLONE_PARENT ? 0 : SIGCHLD, /* as in clone_child */
+	};
 
 	if (s->cgroup >= 0 && joined & CLONE_NEWCGROUP) {
 		args.flags |= CLONE_INTO_CGROUP;
@@ -328,56 +331,44 @@ static int fork_stage(struct spawn *s, uint64_t flags, pid_t *pid, struct err *e
 	}
 	*pid = args.flags ? sys_clone3(&args) : fork();
 	if (*pid < 0)
-		return err_set(e, errno, args.flags ? "clone into the cgroup" : "fork");
+		return err_set(e, errno,
+			       args.flags & CLONE_INTO_CGROUP ? "clone into the cgroup" : "fork");
 	return 0;
 }
 
-/* 0: here is the stage; else a process that ends. */
-static pid_t stage_from_inside(struct spawn *s, int to)
-{
-	struct err e = {0};
-	pid_t pid = -1;
-
-	if (setns(s->enclose, CLONE_NEWPID) < 0)
-		err_set(&e, errno, "enter the warden's pid namespace");
-	else if (fork_stage(s, CLONE_PARENT, &pid, &e) == 0 && pid == 0)
-		return 0;
-	if (e.code)
-		sync_fail(to, &e);
-	else if (sync_send_pid(to, pid, &e) < 0)
-		_exit(1); /* the runtime has died: the stage goes with it */
-	_exit(0);
-}
-
-/*
- * Back to the pid namespace it came from nobody gets who has no rights over it (an engine's user
- * namespace has none of its own): then a process that ends enters, and makes the stage its
- * sibling.
- */
+/* Goes to the pid namespace for good, forks the stage there as the runtime's child, and ends. */
 static int fork_by_another(struct spawn *s, pid_t *pid, struct err *e)
 {
 	int fds[2];
 
 	if (sync_pair(fds, e) < 0)
 		return -e->code;
-	own_fd int from = fds[0], to = fds[1];
+	own_fd int runtime = fds[0], mine = fds[1];
 	pid_t other = fork();
-
 	if (other < 0)
 		return err_set(e, errno, "fork");
 	if (other == 0) {
-		*pid = stage_from_inside(s, to);
-		return 0;
+		struct err why;
+		int r = setns(s->enclose, CLONE_NEWPID) < 0
+				? err_set(&why, errno, "enter the warden's pid namespace")
+				: fork_stage(s, CLONE_PARENT, pid, &why);
+
+		if (r == 0 && *pid == 0)
+			return 0;
+		if (r < 0 || sync_send_pid(mine, *pid, &why) < 0)
+			sync_fail(mine, &why);
+		_exit(0);
 	}
-	own_close(&to);
-	int r = sync_expect_pid(from, pid, e);
+	own_close(&mine);
+	int r = sync_expect_pid(runtime, pid, e);
 	(void)waitpid(other, NULL, 0);
 	return r;
 }
 
 /*
  * clone(CLONE_NEWPID) is refused to who is not itself in the pid namespace that its children go
- * to (copy_pid_ns, kernel/pid_namespace.c): so the stage is born in it.
+ * to (copy_pid_ns, kernel/pid_namespace.c): so the stage is born in it.  The way back is shut to
+ * root in an engine's user namespace, which does not own the host's pid namespace.
  */
 static int fork_enclosed(struct spawn *s, pid_t *pid, struct err *e)
 {

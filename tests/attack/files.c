@@ -328,7 +328,7 @@ const struct attack file_attacks[] = {
 	{"dot-dot",             0,            {0}, up_and_up,         NULL,                     0       },
 	{"proc-1-root",         0,            {0}, leads_where,       "/proc/1/root",           0       },
 	{"proc-self-root",      0,            {0}, leads_where,       "/proc/self/root/..",     0       },
-	{"proc-1-cwd",          0,            {0}, leads_where,       "/proc/1/cwd/..",            0       },
+	{"proc-1-cwd",          0,            {0}, leads_where,       "/proc/1/cwd/..",         0       },
 	OPEN_W("self-exe", "/proc/self/exe"),
 	{"self-exe-fd",         0,            {0}, own_program,       NULL,                     0       },
 	{"inherited-fds",       0,            {0}, inherited,         NULL,                     0       },

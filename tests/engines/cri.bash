@@ -89,7 +89,7 @@ cri_wrappers()
 	path=$(runtime_path)
 	printf '#!/bin/sh\nexec %s --level %s "$@"\n' "$path" "$CRI_LEVEL" >"$MACHINE_DIR/bin/brig"
 	if [ "$CRI_HIGH_LEVEL" = high ]; then
-		sed "s,/usr/bin/brig,$path,; s,/etc/brig,$REPO/deploy/brig," "$REPO/deploy/brig/brig-high"
+		sed "s,/usr/local/bin/brig,$path,; s,/etc/brig,$REPO/deploy/brig," "$REPO/deploy/brig/brig-high"
 	else
 		printf '#!/bin/sh\nexec %s --level %s "$@"\n' "$path" "$CRI_HIGH_LEVEL"
 	fi >"$MACHINE_DIR/bin/brig-high"
@@ -141,8 +141,8 @@ pod()
 	PODS+=("$POD")
 }
 
-# container NAME JQ COMMAND...: creates and starts one in the pod, id in CONTAINER
-container()
+# container_new NAME JQ COMMAND...: creates one in the pod, id in CONTAINER
+container_new()
 {
 	local name=$1 edit=$2 request
 
@@ -155,6 +155,11 @@ container()
 			linux: { security_context: { namespace_options: { pid: "CONTAINER" } } } } }'" | ${edit:-.}" --args -- "$@")
 	expect 0 cri CreateContainer "$request"
 	CONTAINER=$(jq -r .container_id <<<"$output")
+}
+
+container()
+{
+	container_new "$@"
 	expect 0 cri StartContainer "{\"container_id\":\"$CONTAINER\"}"
 }
 

@@ -9,7 +9,7 @@ load cri
 
 setup_file()
 {
-	export CRI_LEVEL=${CRI_LEVEL:-custom} CRI_HIGH_LEVEL=${CRI_HIGH_LEVEL:-custom} CNI_PLUGINS
+	export CRI_LEVEL=${CRI_LEVEL:-standard} CRI_HIGH_LEVEL=${CRI_HIGH_LEVEL:-high} CNI_PLUGINS
 
 	for CNI_PLUGINS in /usr/lib/cni /opt/cni/bin; do
 		[ ! -x "$CNI_PLUGINS/bridge" ] || break
@@ -188,6 +188,7 @@ teardown()
 }
 
 @test "cri: brig's annotations of the pod reach it, others do not" {
+	[ "$CRI_HIGH_LEVEL" != custom ] || skip "at custom config.json alone counts"
 	pod '.config.annotations = {"dev.brig.seccomp.language": "native", "example.org/other": "x"}'
 	expect 0 inside "$RUNTIME" --root /run/containerd/runc/k8s.io state "$POD"
 	[ "$(jq -r '.annotations["dev.brig.seccomp.language"]' <<<"$output")" = native ]
@@ -276,6 +277,134 @@ teardown()
 		annotations: { "dev.brig.level": "standard" } } }')"
 	[ "$status" -ne 0 ]
 	has dev.brig.level
+}
+
+@test "cri: a pod of the sample for untrusted code runs" {
+	[ "$CRI_HIGH_LEVEL" != custom ] || skip "at custom config.json alone counts"
+	pod '.runtime_handler = "brig-high" | .config.annotations = {"dev.brig.seccomp.language": "python"}'
+	container a '.config.linux.resources = {"memory_limit_in_bytes": 268435456, "cpu_quota": 100000,
+		"cpu_period": 100000}' sh -c 'echo work >/tmp/file && cat /tmp/file'
+	ends
+	[[ $(log_of a) == *"stdout F work"* ]]
+	container_is .exit_code 0
+}
+
+# web HANDLER: a pod that answers on port 8080, and what the machine has on 10.99.0.1
+web()
+{
+	pod ".runtime_handler = \"$1\""
+	IP=$(cri PodSandboxStatus "{\"pod_sandbox_id\":\"$POD\"}" | jq -r .status.network.ip)
+	container a . httpd -f -p 8080 -h /etc
+	eventually 5 answers_itself
+	inside busybox wget -q -O - http://10.99.0.1:8081/hostname ||
+		spawn "$MACHINE_DIR/httpd.log" busybox httpd -f -p 10.99.0.1:8081 -h /etc
+	eventually 5 inside busybox wget -q -O - http://10.99.0.1:8081/hostname
+}
+
+answers_itself()
+{
+	in_container wget -q -O - http://127.0.0.1:8080/not-executable && [ "$output" = data ]
+}
+
+get()
+{
+	echo "printf 'GET $1 HTTP/1.0\r\n\r\n'"
+}
+
+# passes LEVEL TEXT: the output has it at level custom, and nowhere else
+passes()
+{
+	case $1 in
+	custom) has "$2" ;;
+	*) [[ $output != *"$2"* ]] || fail "$1: there was an answer" ;;
+	esac
+}
+
+@test "cri: what goes in and out of a pod, at each handler's level" {
+	local handler level
+
+	for handler in brig brig-high; do
+		level=$CRI_LEVEL
+		[ $handler = brig ] || level=$CRI_HIGH_LEVEL
+		web $handler
+		run inside timeout 3 bash -c "exec 3<>/dev/tcp/$IP/8080; $(get /not-executable) >&3; cat <&3"
+		passes "$level" data
+		in_container sh -c "$(get /hostname) | timeout 3 nc 10.99.0.1 8081"
+		passes "$level" "$(cat /etc/hostname)"
+		pod_gone "$POD"
+		C=$C-2
+	done
+}
+
+@test "cri: containerd and brig read what deploy/ has" {
+	local handler
+
+	expect 0 inside containerd --config "$REPO/deploy/containerd/config-v2.toml" config dump
+	for handler in brig brig-high; do
+		has "BinaryName = \"/usr/local/bin/$handler\""
+	done
+	[ "$(grep -c 'pod_annotations = \["dev.brig.\*"\]' <<<"$output")" = 2 ]
+	expect 0 python3 - "$REPO"/deploy <<-EOF
+		import sys, tomllib
+		old, new, crio = (tomllib.load(open(sys.argv[1] + name, "rb")) for name in
+			("/containerd/config-v2.toml", "/containerd/config-v3.toml", "/crio/10-brig.conf"))
+		assert (old.pop("version"), new.pop("version")) == (2, 3)
+		assert old["plugins"]["io.containerd.grpc.v1.cri"] == new["plugins"]["io.containerd.cri.v1.runtime"]
+		assert set(crio["crio"]["runtime"]["runtimes"]) == {"brig", "brig-high"}
+	EOF
+	expect 0 "$(runtime_path)" --system-config "$REPO/deploy/brig/brig.json" policy show standard
+	expect 0 "$(runtime_path)" --system-config "$REPO/deploy/brig/high.json" policy show high
+}
+
+# refused JQ WORD: the pod's sandbox does not start, and the error names it
+refused()
+{
+	run cri RunPodSandbox "$(jq -n --arg name "$C" '{ runtime_handler: "brig", config: {
+		metadata: { name: $name, uid: $name, namespace: "default" }, linux: {} } }'" | $1")"
+	[ "$status" -ne 0 ] || fail "$1 was taken"
+	has "$2"
+}
+
+# refused_container JQ WORD: the same of a container in the pod
+refused_container()
+{
+	container_new a "$1" true
+	run cri StartContainer "{\"container_id\":\"$CONTAINER\"}"
+	[ "$status" -ne 0 ] || fail "$1 was taken"
+	has "$2"
+}
+
+@test "cri: the machine's network, pid and ipc namespaces are refused" {
+	[ "$CRI_LEVEL" != custom ] || skip "at custom they are given"
+	refused '.config.linux.security_context.namespace_options.network = "NODE"' network
+	refused '.config.linux.security_context.namespace_options.pid = "NODE"' pid
+	# containerd 1.6 then binds the node's /dev/shm.
+	refused '.config.linux.security_context.namespace_options.ipc = "NODE"' /dev/shm
+}
+
+@test "cri: capabilities beyond the level are cut, privileges are never gained" {
+	[ "$CRI_LEVEL" != custom ] || skip "at custom they are given"
+	pod
+	container a '.config.linux.security_context.capabilities.add_capabilities = ["SYS_ADMIN", "NET_RAW"]' \
+		sleep 1000
+	in_container cat /proc/self/status
+	# CHOWN DAC_OVERRIDE FOWNER SETGID SETUID KILL NET_BIND_SERVICE
+	has "CapEff:	00000000000004eb"
+	has "CapBnd:	00000000000004eb"
+	has "NoNewPrivs:	1"
+}
+
+@test "cri: a socket of the node as a volume is refused" {
+	[ "$CRI_LEVEL" != custom ] || skip "at custom it is given"
+	pod
+	refused_container '.config.mounts = [{"container_path": "/run/x.sock",
+		"host_path": "'"$CONTAINERD_ADDRESS"'"}]' socket
+}
+
+@test "cri: a privileged container does not start" {
+	[ "$CRI_LEVEL" != custom ] || skip "at custom it does"
+	pod '.config.linux.security_context.privileged = true'
+	refused_container '.config.linux.security_context.privileged = true' "a device of the host"
 }
 
 @test "cri: a stopped pod is not ready, and nothing of a removed one is left" {

@@ -210,6 +210,19 @@ more_setup() {
 	is "$(<"$T/o")" piped
 }
 
+@test "exec -p reads a pipe once, also where brig re-executes itself" {
+	# the exec stub does not pass this filter
+	config '.linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+		{"names": ["execveat"], "action": "SCMP_ACT_ERRNO"}]}'
+	ok delete --force "$ID"
+	ok run -d -b "$B" "$ID"
+	jq '.process | .args = ["echo","piped"]' "$B/config.json" >"$T/process.json"
+	local rc=0
+	"${FG[@]}" 10 "${BR[@]}" exec -p /dev/stdin "$ID" <"$T/process.json" >"$T/o" 3>&- || rc=$?
+	is "$rc" 0
+	is "$(<"$T/o")" piped
+}
+
 @test "exec --process with bad JSON fails with 255" {
 	echo '{"args": [' >"$T/process.json"
 	no exec --process "$T/process.json" "$ID"

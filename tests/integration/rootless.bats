@@ -448,7 +448,7 @@ nested_life() {
 	rootless_spec '.linux.namespaces |= unique + [{"type": "cgroup"}] | .linux.namespaces |= unique
 		| .process.args = ["sleep", "100"]'
 	cat >"$T/steps.sh" <<-'END'
-		brig() { "$BRIG" --root "$R" "$@"; }
+		brig() { "$BRIG" $FLAGS --root "$R" "$@"; }
 		set -e
 		brig run -d -b "$B" "$ID" >/dev/null
 		D=/sys/fs/cgroup/$ID-user/$ID
@@ -462,7 +462,7 @@ nested_life() {
 		[ ! -d "$D" ]
 	END
 	status=0
-	BRIG=$USER_BRIG R=$R B=$B ID=$ID timeout 15 unshare -m sh "$T/v2.sh" setpriv --reuid 1000 --regid 1000 \
+	BRIG=$USER_BRIG FLAGS="${RUNTIME_FLAGS[*]}" R=$R B=$B ID=$ID timeout 15 unshare -m sh "$T/v2.sh" setpriv --reuid 1000 --regid 1000 \
 		--clear-groups --inh-caps=-all sh "$T/steps.sh" </dev/null >"$T/out" 2>"$T/err" 3>&- || status=$?
 	slurp out "$T/out"
 	slurp err "$T/err"

@@ -105,6 +105,19 @@ timed() { config ".annotations = {\"dev.brig.time.wall\": \"$1\"}${2:+ | $2}"; }
 	ok delete "$ID"
 }
 
+@test "warden: kill -9 of a foreground run ends a sandbox that would live on" {
+	config '.process.args = ["inside","outlive"]'
+	"${BR[@]}" run -b "$B" "$ID" </dev/null >/dev/null 2>&1 3>&- &
+	PIDS+=($!)
+	wait_for 5 test -e "$R/$ID/warden"
+	running() { ok state "$ID" && [ "$(jq -r .status <<<"$out")" = running ]; }
+	wait_for 5 running
+	sleep 0.3
+	kill -9 $!
+	wait_for 5 stopped
+	ok delete "$ID"
+}
+
 @test "warden: it ends with its sandbox, and delete waits for its last words" {
 	for _ in 1 2 3 4 5 6 7 8; do
 		creates

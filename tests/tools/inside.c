@@ -127,6 +127,14 @@ static int squat(const char *name)
 	return pause();
 }
 
+/* Would live on without its parent. */
+static int outlive(void)
+{
+	(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+	(void)prctl(PR_SET_PDEATHSIG, SIGCHLD, 0, 0, 0);
+	return (int)sleep(100);
+}
+
 int main(int argc, char **argv)
 {
 	struct winsize w;
@@ -142,6 +150,8 @@ int main(int argc, char **argv)
 		return printf("%u %u\n", w.ws_row, w.ws_col) < 0;
 	if (argc == 2 && !strcmp(argv[1], "dumpable"))
 		return printf("%d\n", prctl(PR_GET_DUMPABLE)) < 0;
+	if (argc == 2 && !strcmp(argv[1], "outlive"))
+		return outlive();
 	if (argc == 2 && !strcmp(argv[1], "ids"))
 		return printf("%u %u\n", getuid(), geteuid()) < 0;
 	if (argc == 3 && !strcmp(argv[1], "notify"))
@@ -151,7 +161,7 @@ int main(int argc, char **argv)
 	if (argc == 3 && !strcmp(argv[1], "call"))
 		return ask(argv[2]);
 	fprintf(stderr,
-		"usage: inside sched|fds|keyring|winsize|dumpable|ids|notify TEXT|squat NAME|"
-		"call NAME\n");
+		"usage: inside sched|fds|keyring|winsize|dumpable|outlive|ids|notify TEXT|"
+		"squat NAME|call NAME\n");
 	return 2;
 }

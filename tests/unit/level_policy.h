@@ -82,7 +82,7 @@ static inline uint32_t model_of(const struct model *m, const struct seccomp_data
 	struct pol_action action;
 
 	if (d->arch != m->audit || (m->x32 && d->nr >= 0x40000000))
-		return SECCOMP_RET_KILL_PROCESS;
+		return m->notify ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_KILL_PROCESS;
 	action = model_call(m->level, name, args, m->network);
 	if (name && m->language && action.verb == POL_ALLOW)
 		action = model_call(m->language, name, args, m->network);

@@ -149,6 +149,9 @@ static size_t emit_tree(struct output *o, const struct range *r, size_t n)
 	return emit_test(o, BPF_JGE, r[half].start, right, left);
 }
 
+/* Of another architecture, or x32: nothing that was built for this one makes it. */
+static const struct pol_action foreign_call = {.verb = POL_NEVER};
+
 static size_t add_range(struct range *ranges, size_t n, struct range r)
 {
 	if (n && same_range(&ranges[n - 1], &r))
@@ -183,7 +186,7 @@ static size_t make_ranges(const struct answers *from, bool x32, bool notify, str
 	n = add_range(ranges, n,
 		      (struct range){.start = x32_start,
 				     .constant = true,
-				     .ret = SECCOMP_RET_KILL_PROCESS});
+				     .ret = levelc_ret(foreign_call, notify)});
 	last.start = x32_end;
 	return add_range(ranges, n, last);
 }
@@ -196,7 +199,7 @@ int levelc_generate(struct arena *a, const struct answers *from, uint32_t audit_
 	size_t top, foreign;
 
 	o->notify = notify;
-	foreign = emit_ret(o, SECCOMP_RET_KILL_PROCESS);
+	foreign = emit_ret(o, levelc_ret(foreign_call, notify));
 	top = emit_tree(o, ranges, make_ranges(from, x32, notify, ranges));
 	if (top + 1 != o->n)
 		(void)emit(o, BPF_JMP | BPF_JA, (uint32_t)(o->n - top - 1)); /* falls there */
