@@ -299,6 +299,20 @@ static void plan_notify(struct arena *a, const struct container_host *h, struct 
 	size_t n = p->config.n_mounts, n_env = 0;
 
 	p->notify_host = notify_host();
+	/* The caller's service manager is one more door outwards, as its descriptors are. */
+	if (p->notify_host && p->level && !plan_level_passes_fds(p->level)) {
+		const struct policy_decision d = {
+			.field = "NOTIFY_SOCKET",
+			.value = "(none)",
+			.by = BY_LEVEL,
+			.asked = p->notify_host,
+			.outcome = OUTCOME_CUT,
+			.reason = "the level hands in nothing of the caller's",
+		};
+
+		policy_note(a, &p->level->policy, &d);
+		p->notify_host = NULL;
+	}
 	if (!p->notify_host)
 		return;
 	struct oci_mount *mounts = arena_array(a, n + 1, sizeof(*mounts));

@@ -93,6 +93,11 @@ int plan_level_make(struct arena *a, const struct plan_request *req, struct plan
 	return 0;
 }
 
+bool plan_level_passes_fds(const struct plan_level *l)
+{
+	return is_on(l->policy.level.preserve_fds);
+}
+
 /* --- ids ---------------------------------------------------------------------------------- */
 
 /* Ids above the range get single lines behind it, in the order they are asked for. */
