@@ -1,8 +1,10 @@
 #include "cmd/brig/direct.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/own.h"
 #include "base/str.h"
 
 #define AT(member) offsetof(struct run_opts, member)
@@ -101,7 +103,6 @@ int direct_prepare(struct command *c, struct err *e)
 		return err_msg(e, EINVAL, "--%s and --rootfs contradict each other",
 			       o->launch.create.bundle ? "bundle" : "config");
 	*d = (struct container_direct){
-		.host_root = strspn(rootfs, "/") == strlen(rootfs),
 		.args = c->args,
 		.env = o->env.items,
 		.n_env = o->env.n,
@@ -130,5 +131,8 @@ int direct_prepare(struct command *c, struct err *e)
 	if (command_path(c->arena, rootfs, &d->rootfs, e) < 0 ||
 	    command_path(c->arena, o->policy, &d->policy_file, e) < 0)
 		return -e->code;
+	/* By whatever name: "/.", "/usr/..", a symlink. */
+	own_free char *real = realpath(d->rootfs, NULL);
+	d->host_root = str_eq(real, "/");
 	return launch_paths(c, e);
 }

@@ -92,10 +92,33 @@ static int terminal_slave(int *master)
 	return slave;
 }
 
+static char level_name[32];
+
+const char *level(void)
+{
+	return level_name;
+}
+
+bool next_level(void)
+{
+	static const char *at;
+
+	if (!at)
+		at = getenv("LEVELS");
+	if (!at)
+		at = "custom standard high";
+	at += strspn(at, " ");
+	int n = (int)strcspn(at, " ");
+	snprintf(level_name, sizeof(level_name), "%.*s", n, at);
+	at += n;
+	return n > 0;
+}
+
 static void become_brig(const struct way *w, const char *const *args, int in, int out, int err)
 {
-	const char *argv[MAX_ARGS + 8] = {getenv("BRIG"), "--level", "custom", "--root", "state"};
-	int n = 5;
+	const char *argv[MAX_ARGS + 8] = {getenv("BRIG"), "--level", level(), "--system-config",
+					  "brig.json",    "--root",  "state"};
+	int n = 7;
 
 	for (; *args && n < MAX_ARGS; args++)
 		argv[n++] = *args;

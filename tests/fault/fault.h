@@ -33,6 +33,9 @@ struct way {
 
 enum { STATUS_HANGS = 1000 };
 
+/* The level at which brig runs; the next one of $LEVELS, false: there is no more. */
+const char *level(void);
+bool next_level(void);
 /* Starts brig with these arguments (NULL-terminated, globals are added); its pid. */
 pid_t brig_start(const struct way *w, const char *const *args);
 /* Waits; exit status, 128 + n for a signal, STATUS_HANGS after 20 s (it is killed then). */
@@ -51,8 +54,16 @@ void sockets_close(void);
 
 /* How it is before anything was started. */
 void left_baseline(void);
-/* Processes, cgroup directories, mounts, state directories of anything we have started. */
+/*
+ * Processes, cgroup directories, mounts, state directories, id ranges and CPU reservations of
+ * anything we have started.
+ */
 void find_left(char **why);
+/*
+ * A brig killed before it could write down what it had claimed leaves a claim for a state
+ * directory that is gone, which does not count: the next who claims takes it.
+ */
+void left_drop_void_claims(void);
 /* Only the processes; allowed: as many may be there. */
 void find_processes(char **why, size_t allowed);
 void reap(void);

@@ -106,6 +106,54 @@ static void find_state(char **why)
 		closedir(d);
 }
 
+typedef void claim_fn(const char *path, const char *user, char **why);
+
+static void complain(const char *path, const char *user, char **why)
+{
+	find(why, "left: %s is claimed by %s", path, user);
+}
+
+static void drop_if_void(const char *path, const char *user, char **why)
+{
+	(void)why;
+	if (access(user, F_OK) < 0 && unlink(path) < 0)
+		printf("# %s stays\n", path);
+}
+
+/* Each line that names a state directory: users of an id range, or of CPUs. */
+static void claims_in(const char *directory, claim_fn *fn, char **why)
+{
+	DIR *d = opendir(directory);
+	struct dirent *de;
+	char path[512], line[512];
+
+	while (d && (de = readdir(d))) {
+		snprintf(path, sizeof(path), "%s/%s", directory, de->d_name);
+		FILE *f = isalnum((unsigned char)de->d_name[0]) ? fopen(path, "re") : NULL;
+
+		while (f && fgets(line, sizeof(line), f)) {
+			line[strcspn(line, "\n")] = '\0';
+			if (line[0] == '/')
+				fn(path, line, why);
+		}
+		if (f)
+			fclose(f);
+	}
+	if (d)
+		closedir(d);
+}
+
+static void claims(claim_fn *fn, char **why)
+{
+	claims_in("ids", fn, why);
+	claims_in("/run/brig-cpus", fn, why);
+}
+
+void left_drop_void_claims(void)
+{
+	claims(drop_if_void, NULL);
+}
+
 /* Of a directory left over the next test would complain as well: one report is enough. */
 static void find_mounts(char **why)
 {
@@ -124,5 +172,6 @@ void find_left(char **why)
 	cgroups_why = why;
 	nftw("/sys/fs/cgroup", is_ours, 16, FTW_PHYS);
 	find_state(why);
+	claims(complain, why);
 	find_mounts(why);
 }

@@ -11,7 +11,7 @@
 
 #include "fault.h"
 
-enum { ROUNDS = 200, MAX_WORDS = 8 };
+enum { ROUNDS = 100, MAX_WORDS = 8 };
 
 struct race {
 	const char *name;
@@ -76,21 +76,27 @@ static void round_of(const struct race *r, const char *id, int i, char **why)
 		find(why, "round %d: delete --force: %s", i, output());
 }
 
-int main(int argc, char **argv)
+static void all_races(const char *only)
 {
-	left_baseline();
-	srand((unsigned int)getpid());
 	for (size_t i = 0; i < N_RACES; i++) {
 		char *why = strdup("");
 
-		if (argc > 1 && strcmp(argv[1], races[i].name) != 0)
+		if (only && strcmp(only, races[i].name) != 0)
 			continue;
 		use_config("long", "flt-race");
 		for (int n = 0; n < ROUNDS && !*why; n++)
 			round_of(&races[i], "flt-race", n, &why);
 		find_left(&why);
-		tell(why, "race of %s, %d times", races[i].name, ROUNDS);
+		tell(why, "%s: race of %s, %d times", level(), races[i].name, ROUNDS);
 		free(why);
 	}
+}
+
+int main(int argc, char **argv)
+{
+	left_baseline();
+	srand((unsigned int)getpid());
+	while (next_level())
+		all_races(argc > 1 ? argv[1] : NULL);
 	return tell_done();
 }

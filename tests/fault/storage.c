@@ -38,20 +38,21 @@ static void full(const char *options)
 	bool created, started = false;
 
 	mount_state(options, 0, &why);
-	use_config("hooks", "flt-full");
+	use_config("levelhooks", "flt-full");
 	created = BRIG(&plain, "create", "-b", "b", "flt-full") == 0;
 	if (created)
 		started = BRIG(&plain, "start", "flt-full") == 0;
 	if ((!created || !started) && !strstr(output(), "o space left on device"))
 		find(&why, "the error does not say why: %s", output());
-	/* A start that failed must not leave a running program. */
-	find_processes(&why, started ? 1 : 0);
+	/* A start that failed must not leave a running program; at high there is a warden beside
+	 * it. */
+	find_processes(&why, !started ? 0 : strcmp(level(), "high") == 0 ? 2 : 1);
 	if (!created)
 		find_left(&why);
 	if (BRIG(&plain, "delete", "--force", "flt-full") != 0)
 		find(&why, "delete --force: %s", output());
 	unmount_state(&why);
-	tell(why, "state directory with %s: %s", options,
+	tell(why, "%s: state directory with %s: %s", level(), options,
 	     started   ? "started"
 	     : created ? "created"
 		       : "refused");
@@ -90,7 +91,7 @@ static void read_only(void)
 	if (BRIG(&plain, "delete", "--force", "flt-ro") != 0)
 		find(&why, "delete --force: %s", output());
 	unmount_state(&why);
-	tell(why, "state directory that is or becomes read-only");
+	tell(why, "%s: state directory that is or becomes read-only", level());
 	free(why);
 }
 
@@ -99,14 +100,16 @@ int main(void)
 	char options[64];
 
 	left_baseline();
-	for (int i = 1; i <= MAX_FILES; i++) {
-		snprintf(options, sizeof(options), "nr_inodes=%d", i);
-		full(options);
+	while (next_level()) {
+		for (int i = 1; i <= MAX_FILES; i++) {
+			snprintf(options, sizeof(options), "nr_inodes=%d", i);
+			full(options);
+		}
+		for (int i = 1; i <= MAX_PAGES; i++) {
+			snprintf(options, sizeof(options), "size=%dk", i * 4);
+			full(options);
+		}
+		read_only();
 	}
-	for (int i = 1; i <= MAX_PAGES; i++) {
-		snprintf(options, sizeof(options), "size=%dk", i * 4);
-		full(options);
-	}
-	read_only();
 	return tell_done();
 }

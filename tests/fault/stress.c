@@ -43,9 +43,12 @@ static void killed_runs(void)
 	use_config("long", "flt-kill");
 	for (int i = 0; i < MANY && !*why; i++) {
 		KILL(12000, "run", "-b", "b", "flt-kill");
+		if (BRIG(&plain, "delete", "--force", "flt-kill") != 0)
+			find(&why, "round %d: delete --force: %s", i, output());
+		left_drop_void_claims();
 		delete_it("flt-kill", i, &why);
 	}
-	tell(why, "brig run in the foreground killed %d times", MANY);
+	tell(why, "%s: brig run in the foreground killed %d times", level(), MANY);
 	free(why);
 }
 
@@ -69,7 +72,7 @@ static void killed_verb(const char *verb, const char *const *args, bool paused)
 			find(&why, "round %d: does not go on: %s", i, output());
 		delete_it("flt-kill", i, &why);
 	}
-	tell(why, "brig %s killed %d times", verb, MANY);
+	tell(why, "%s: brig %s killed %d times", level(), verb, MANY);
 	free(why);
 }
 
@@ -85,7 +88,7 @@ static void in_a_row(void)
 		if (BRIG(&plain, "run", "-b", "b", "flt-row") != 0)
 			find(&why, "round %d: %s", i, output());
 	find_left(&why);
-	tell(why, "%d runs in a row", MANY);
+	tell(why, "%s: %d runs in a row", level(), MANY);
 	free(why);
 }
 
@@ -114,7 +117,7 @@ static void at_once(const char *verb, bool detached)
 	if (detached && won != MANY)
 		find(&why, "deleted %d of %d: %s", won, MANY, output());
 	find_left(&why);
-	tell(why, "%d at once: %s%s", MANY, verb, detached ? " -d, then delete" : "");
+	tell(why, "%s: %d at once: %s%s", level(), MANY, verb, detached ? " -d, then delete" : "");
 	free(why);
 }
 
@@ -122,15 +125,17 @@ int main(void)
 {
 	left_baseline();
 	srand((unsigned int)getpid());
-	killed_runs();
-	KILLED("pause", false, "flt-kill");
-	KILLED("resume", true, "flt-kill");
-	KILLED("update", false, "--pids-limit", "50", "flt-kill");
-	KILLED("exec", false, "flt-kill", "/bin/true");
-	KILLED("kill", false, "flt-kill", "KILL");
-	KILLED("delete", false, "--force", "flt-kill");
-	in_a_row();
-	at_once("run", false);
-	at_once("run", true);
+	while (next_level()) {
+		killed_runs();
+		KILLED("pause", false, "flt-kill");
+		KILLED("resume", true, "flt-kill");
+		KILLED("update", false, "--pids-limit", "50", "flt-kill");
+		KILLED("exec", false, "flt-kill", "/bin/true");
+		KILLED("kill", false, "flt-kill", "KILL");
+		KILLED("delete", false, "--force", "flt-kill");
+		in_a_row();
+		at_once("run", false);
+		at_once("run", true);
+	}
 	return tell_done();
 }
