@@ -57,6 +57,7 @@ without() {
 	without "${all[*]%/cgroup.procs}" run --level standard --rootfs "$B/rootfs" -- true
 	is "$status" 125
 	err_has 'level standard needs its limits in force: cgroups are required, but no cgroup file system is mounted'
-	no --cgroup-manager disabled run --level high --rootfs "$B/rootfs" -- true
+	b --cgroup-manager disabled run --level high --rootfs "$B/rootfs" -- true
+	is "$status" 125
 	err_has 'level high needs its limits in force: cgroups are required, but --cgroup-manager is disabled'
 }
