@@ -161,8 +161,9 @@ static int run_poststop(void *ctx, struct err *e)
 		return 0;
 	struct brig_state stopped = *d->state;
 	stopped.pid = 0;
-	struct hook_output output;
-	if (annotation_hook_output(&c, &output, &ignored) < 0)
+	struct hook_output output = HOOK_OUTPUT_KEPT;
+	/* Paths of the host that at a level no annotation may name. */
+	if (str_eq(d->state->level, "custom") && annotation_hook_output(&c, &output, &ignored) < 0)
 		log_warn("%s", ignored.msg);
 	hooks_run_all("poststop", c.hooks->poststop, c.hooks->n_poststop,
 		      container_hook_state(d->arena, &stopped, "stopped"), &output);

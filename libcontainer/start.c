@@ -140,8 +140,10 @@ static int poststart(void *ctx, struct err *e)
 	struct start *s = ctx;
 	const struct oci_hooks *h = s->config.hooks;
 
-	struct hook_output output;
-	int r = annotation_hook_output(&s->config, &output, e);
+	struct hook_output output = HOOK_OUTPUT_KEPT;
+	/* Paths of the host that at a level no annotation may name. */
+	int r = str_eq(s->state.level, "custom") ? annotation_hook_output(&s->config, &output, e)
+						 : 0;
 
 	if (r == 0)
 		r = hooks_run("poststart", h->poststart, h->n_poststart,

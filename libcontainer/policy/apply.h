@@ -41,6 +41,8 @@ int apply_mounts(struct apply *x, struct err *e) MUST_CHECK;
 int apply_process(struct apply *x, struct oci_process *io, struct err *e) MUST_CHECK;
 int apply_resources(struct apply *x, struct err *e) MUST_CHECK;
 int apply_root(struct apply *x, struct err *e) MUST_CHECK;
+/* Refuses an image that is the host's root or one of its interfaces. */
+int apply_source_root(struct apply *x, struct err *e) MUST_CHECK;
 int apply_sysctls(struct apply *x, struct err *e) MUST_CHECK;
 int apply_devices(struct apply *x, struct err *e) MUST_CHECK;
 int apply_seccomp(struct apply *x, struct err *e) MUST_CHECK;

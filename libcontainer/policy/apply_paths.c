@@ -78,7 +78,8 @@ int apply_root(struct apply *x, struct err *e)
 	struct oci_linux *l = x->linux_;
 	struct oci_root *root = arena_new(x->a, sizeof(*root));
 
-	(void)e; /* cut only */
+	if (apply_source_root(x, e) < 0)
+		return -e->code;
 	if (x->c->root && !x->c->root->readonly && apply_on(x->l->root.readonly)) {
 		*root = *x->c->root;
 		root->readonly = true;

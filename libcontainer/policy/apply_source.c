@@ -138,3 +138,21 @@ int apply_source(struct apply *x, const struct mount_edit *m, bool *device, stru
 				     e)
 		      : 0;
 }
+
+/*
+ * The image is mapped for the sandbox and all of it is shown.  --rootfs / of direct mode is none:
+ * it is a root of brig's own with some directories, not mapped.
+ */
+int apply_source_root(struct apply *x, struct err *e)
+{
+	const char *given = x->c->root && x->c->root->path ? x->c->root->path : "";
+	const char *path = full_path(x, given), *reason;
+	struct stat st;
+
+	if (!*given || (x->p->direct && str_eq(path, "/")))
+		return 0;
+	reason = bad_place(x, path);
+	if (!reason && stat(path, &st) == 0)
+		reason = bad_file(path, &st);
+	return reason ? apply_refuse(x, "root.path", given, reason, e) : 0;
+}

@@ -4,6 +4,7 @@
 
 load lib
 load engines
+load ctr
 
 setup_file()
 {
@@ -22,55 +23,7 @@ setup()
 
 teardown()
 {
-	[ -n "$SKIP_FILE" ] && return 0
-	if [ -n "$LEFT" ]; then
-		engine task kill -s KILL "$C" >/dev/null 2>&1 || true
-		eventually 5 gone >/dev/null 2>&1 || true
-	fi
-	test_down
-}
-
-gone()
-{
-	engine task delete "$C" || [ -z "$(engine task ls | grep "^$C ")" ] || return 1
-	engine container delete "$C"
-}
-
-# once OPTION... -- COMMAND...: a container in the foreground that is removed afterwards.
-once()
-{
-	local options=()
-
-	while [ "$1" != -- ]; do
-		options+=("$1")
-		shift
-	done
-	shift
-	engine run --rm --runc-binary "$RUNTIME" "${options[@]}" "$IMAGE" "$C" "$@"
-}
-
-# keep OPTION... -- COMMAND...: a container in the background, named $C.
-keep()
-{
-	local options=()
-
-	while [ "$1" != -- ]; do
-		options+=("$1")
-		shift
-	done
-	shift
-	LEFT=1
-	expect 0 engine run -d --runc-binary "$RUNTIME" "${options[@]}" "$IMAGE" "$C" "$@"
-}
-
-task_is()
-{
-	[ "$(engine task ls | awk -v id="$C" '$1 == id { print $3 }')" = "$1" ]
-}
-
-task_pid()
-{
-	engine task ls | awk -v id="$C" '$1 == id { print $2 }'
+	ctr_test_down
 }
 
 @test "containerd: the output of a command arrives" {

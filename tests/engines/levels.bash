@@ -289,11 +289,12 @@ check_volume_nosuid_nodev()
 
 check_engine_files()
 {
-	expect 0 once --hostname my-host "$IMAGE" sh -c 'hostname; cat /etc/hostname
+	expect 0 engine run --rm "${AT[@]}" --hostname my-host "$IMAGE" sh -c '
+		echo "$(hostname) $(cat /etc/hostname)"
+		grep -q my-host /etc/hosts && grep -q nameserver /etc/resolv.conf && echo found
 		stat -c %u /etc/hosts /etc/hostname /etc/resolv.conf
-		grep -q my-host /etc/hosts || grep -q localhost /etc/hosts && echo found
 		echo "# line" >>/etc/hosts && tail -n 1 /etc/hosts; echo x >/dev/shm/x && stat -c %a /dev/shm'
-	is $'my-host\nmy-host\n0\n0\n0\nfound\n# line\n1777'
+	is $'my-host my-host\nfound\n0\n0\n0\n# line\n1777'
 }
 
 check_missing_workdir()
@@ -457,26 +458,32 @@ check_warden_killed()
 	eventually 5 nothing_left "$id"
 }
 
+# What brig has left in the machine, whose containers are all gone.
+no_trace()
+{
+	local name
+
+	for name in conmon containerd-shim brig-warden brig; do
+		eventually 5 no_process_named "$name" || echo "process $name"
+	done
+	brig list -q
+	# Every range is free again, and no CPU is claimed.
+	inside sh -c 'for f in /run/brig-ids/[0-9]*; do grep -q "^free" "$f" || cat "$f"; done
+		find /run/brig-cpus -type f ! -name lock 2>/dev/null; find "$1" -mindepth 1 2>/dev/null' \
+		sh "$STATE_ROOT"
+	# Nothing is mounted in a place of brig's, and no cgroup of a container is left.
+	inside grep -E 'brig\.|/run/brig' /proc/self/mountinfo || true
+	inside find /sys/fs/cgroup -mindepth 2 -type d \( -path '*/libpod*/libpod-*' -o -path '*/docker/*' \
+		-o -path '*/default/*' \) ! -name '*conmon*'
+}
+
 # The last test of a file.
 check_no_trace()
 {
+	local left
+
 	expect 0 engine ps -aq
 	is ""
-	expect 0 brig list -q
-	is ""
-	eventually 5 no_process_named conmon
-	eventually 5 no_process_named containerd-shim
-	eventually 5 no_process_named brig-warden
-	eventually 5 no_process_named brig
-	# Every range is free again, and no CPU is claimed.
-	expect 0 inside sh -c 'for f in /run/brig-ids/[0-9]*; do grep -q "^free" "$f" || cat "$f"; done
-		find /run/brig-cpus -type f ! -name lock 2>/dev/null; find "$1" -mindepth 1 2>/dev/null' \
-		sh "$STATE_ROOT"
-	is ""
-	# Nothing is mounted in a place of brig's, and no cgroup of a container is left.
-	run inside grep -E 'brig\.|/run/brig' /proc/self/mountinfo
-	is ""
-	run inside find /sys/fs/cgroup -type d \( -name 'libpod-*' -o -path '*/docker/*' -o -path '*/default/*' \) \
-		! -name '*conmon*'
-	is ""
+	left=$(no_trace)
+	[ -z "$left" ] || fail "$left"
 }

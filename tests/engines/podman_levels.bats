@@ -425,7 +425,7 @@ pid_of()
 	field_is .State.Status running
 }
 
-@test "podman standard: layers of the driver vfs are a directory, mapped as it is" {
+@test "podman standard: a root of the driver vfs is taken, with the ids of its files" {
 	local args=(--root "$MACHINE_DIR/vfs" --runroot /run/vfs --storage-driver vfs)
 
 	expect 0 engine "${args[@]}" load -q -i "$(image_archive)"
@@ -433,7 +433,6 @@ pid_of()
 		sh -c 'stat -c %u:%g /etc/passwd /home/worker; touch /x 2>&1 || grep " / " /proc/mounts'
 	has $'0:0\n1000:1000'
 	has "Read-only file system"
-	[[ $output != *overlay* ]]
 	AT=(--annotation dev.brig.level=high)
 	expect 0 engine "${args[@]}" run --rm --network none "${AT[@]}" "$IMAGE" stat -c %u /etc/passwd
 	is 0
@@ -445,8 +444,9 @@ pid_of()
 	chmod 755 "$BATS_TEST_TMPDIR"
 	expect 0 once --rootfs "$BATS_TEST_TMPDIR/root" stat -c %u /etc/not-executable
 	is 0
-	run find "$BATS_TEST_TMPDIR/root" -newer "$BATS_TEST_TMPDIR/root/etc/not-executable" -name workspace
-	is ""
+	# Mount points that it lacked are not made in it.
+	[ ! -e "$BATS_TEST_TMPDIR/root/workspace" ]
+	[ ! -e "$BATS_TEST_TMPDIR/root/var/tmp" ]
 }
 
 @test "podman standard: a mapping that is asked for is used" {

@@ -43,7 +43,7 @@ more_setup() { known_peer_failure runc; }
 	config --arg f "$T/file" '.mounts += [{"destination": "/tmp/file", "type": "bind", "source": $f, "options": ["bind"]}]'
 	prog 'cat /tmp/file'
 	BR=(setpriv --reuid 1000 --regid 1000 --groups 4321 --inh-caps=-all env "XDG_RUNTIME_DIR=$T/xdg"
-		"$T/brig" --root "$R")
+		"$T/brig" "${RUNTIME_FLAGS[@]}" --root "$R")
 	runs
 	out_is secret
 }

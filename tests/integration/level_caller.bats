@@ -43,3 +43,43 @@ more_setup() {
 		ok delete --force "$ID"
 	done
 }
+
+# The annotation is a tenant's, the hooks are an engine's.
+@test "standard: no annotation makes brig open a file of the host for the output of hooks" {
+	BR=("${STANDARD[@]}")
+	echo 'echo out; echo err >&2' >"$T/hook"
+	for when in poststart poststop; do
+		config ".hooks = {\"$when\": [{\"path\": \"/bin/sh\", \"args\": [\"sh\", \"$T/hook\"]}]}
+			| .annotations = {\"run.oci.hooks.stdout\": \"$T/out.$when\",
+				\"run.oci.hooks.stderr\": \"$T/err.$when\"}
+			| .process.args = [\"sleep\", \"100\"]"
+		for how in "run -d" create; do
+			read -ra words <<<"$how"
+			ok "${words[@]}" -b "$B" "$ID"
+			[ "$how" != create ] || ok start "$ID"
+			ok delete --force "$ID"
+			[ ! -e "$T/out.$when" ] && [ ! -e "$T/err.$when" ]
+		done
+	done
+}
+
+@test "--rootfs / by another name is the same, never the whole host as an image" {
+	ln -s / "$T/slash"
+	for name in /. /usr/.. "$T/slash"; do
+		ok run --id "$ID" --user 0 --rootfs "$name" -- sh -c 'ls -d /root /home /work /var/lib; head -1 /etc/shadow; :'
+		out_is ""
+	done
+}
+
+@test "a bundle whose root is the host's, or one of its interfaces, is refused" {
+	mkdir "$T/bound"
+	mount --bind / "$T/bound"
+	MOUNTED+=("$T/bound")
+	for level in standard high; do
+		BR=("$BRIG" --level "$level" --root "$R")
+		for path in / /. "$T/bound" /proc /dev /sys/fs; do
+			config ".root.path = \"$path\""
+			CHECKED_LATER=1 refused 'root.path' create -b "$B" "$ID"
+		done
+	done
+}

@@ -52,19 +52,15 @@ each() {
 	each native sh -c 'gcc -pthread -o "$0/w" "$1/workload.c" && "$0/w"' "$BATS_TEST_TMPDIR" "$WORK"
 }
 
-@test "a call that nobody may make ends the process at high and is refused at standard" {
+@test "a call that nobody may make ends the process" {
 	run "$UNDER" high - network unshare -r true
 	[ "$status" = 1 ]
 	[ "$(uname -m)" = x86_64 ] || skip "numbers of x86-64"
-	run "$UNDER" standard - network perl -e 'exit(syscall(246, 0, 0, 0, 0) == -1 ? $!{EPERM} ? 0 : 2 : 1)'
+	run "$UNDER" standard - network perl -e 'syscall(246, 0, 0, 0, 0)'
+	[ "$status" = 159 ]
+	# but for what an image's init asks at its start
+	run "$UNDER" standard - network perl -e 'exit(syscall(169, 0, 0, 0, 0) == -1 ? $!{EPERM} ? 0 : 2 : 1)'
 	[ "$status" = 0 ]
 	run "$UNDER" high - network perl -e 'syscall(246, 0, 0, 0, 0)'
 	[ "$status" = 159 ]
-}
-
-@test "loading a level's filter takes less than 0.15 ms" {
-	run "$UNDER" --time 500 high - network
-	echo "$output"
-	[[ "$output" =~ median\ ([0-9]+) ]]
-	[ "${BASH_REMATCH[1]}" -lt 150 ]
 }

@@ -139,7 +139,8 @@ static void test_refused_at_high(void)
 	read_config(&fds, "high", "", "");
 	fds.f.preserve_fds = 2;
 	run(&fds);
-	CHECK_STR(fds.e.msg, "preserve-fds: 2 is refused: descriptors of the caller lead out of "
+	CHECK_STR(fds.e.msg, "preserve-fds: 2 is refused: descriptors of the caller (LISTEN_FDS "
+			     "counts too) lead out of "
 			     "the sandbox");
 	make(&hook, "high", "\"hooks\":{\"poststop\":[{\"path\":\"/bin/x\"}]}", "");
 	CHECK_STR(hook.e.msg, "hooks.poststop[0]: /bin/x is refused: hooks_allowed of brig.json "

@@ -1,0 +1,127 @@
+#!/usr/bin/env bats
+load helpers
+# Levels on cgroup v2, under systemd, and on Linux 6.1: tests/vm/subset*
+
+more_setup() {
+	requires root v2
+	known_peer_failure runc crun
+	BR=("$BRIG" --root "$R")
+}
+
+# Before 6.3 a tmpfs, where the suite's bundles are, cannot be id-mapped.
+root_on_disk() {
+	kernel_at_least 6.3 && return
+	requires tool:mkfs.ext4
+	truncate -s 64M "$T/disk"
+	mkfs.ext4 -qF "$T/disk"
+	mkdir "$T/mnt"
+	mount -o loop "$T/disk" "$T/mnt"
+	MOUNTED+=("$T/mnt")
+	chmod 755 "$T/mnt"
+	cp -a "$BASE_ROOTFS" "$T/mnt/rootfs"
+	config --arg r "$T/mnt/rootfs" '.root.path = $r'
+}
+in_cgroup() { # FILE...: what they hold, on one line
+	local d f v line=()
+	d=$(jq -r '.cgroup.dirs[0].path' "$R/$ID/state.json")
+	for f; do v='' && read -r v <"$d/$f" || :; line+=("$v"); done
+	printf '%s' "${line[*]}"
+}
+
+@test "levels v2: limits, CPUs, exec and what is seen" {
+	root_on_disk
+	config '.process.args = ["sleep", "100"] | .linux.resources = {"memory": {"limit": 67108864, "swap": 67108864},
+		"cpu": {"quota": 50000, "period": 100000}}'
+	for level in standard high; do
+		ok --level $level create -b "$B" "$ID"
+		is "$(in_cgroup memory.max memory.swap.max memory.oom.group cpu.max)" "67108864 0 1 50000 100000"
+		[ "$level" = standard ] || [[ $(in_cgroup cpuset.cpus) =~ ^[0-9]$ ]]
+		[ "$level" = high ] && is "$(in_cgroup pids.max)" 256 || is "$(in_cgroup pids.max)" 512
+		ok start "$ID"
+		ok exec "$ID" sh -c 'cat /proc/self/cgroup; awk "{print (\$2 >= 268435456)}" /proc/self/uid_map | head -n 1; nproc
+			grep -c . /sys/fs/cgroup/memory.max 2>/dev/null; ls /sys; touch /x 2>/dev/null || echo ro'
+		is "$(in_cgroup cgroup.procs | wc -w)" 1
+		[ "$level" = standard ] || out_is $'0::/\n1\n1\n1\ndevices\nfs\nro'
+		out_has $'^0::/\n1\n.*ro$'
+		ok delete --force "$ID"
+	done
+}
+
+@test "levels v2: an OOM kill and the wall clock end all of it" {
+	root_on_disk
+	config '.process.args = ["sh", "-c", "sleep 100 & (x=$(head -c 90000000 /dev/zero | tr \"\\0\" x)); echo survived"]
+		| .linux.resources = {"memory": {"limit": 30000000, "swap": 30000000}}'
+	b --level standard run -b "$B" "$ID"
+	is "$status" 137
+	out_lacks survived
+	config '.process.args = ["sh", "-c", "setsid sleep 100 & sleep 100"] | .annotations = {"dev.brig.time.wall": "3s"}'
+	ok --level high run -d -b "$B" "$ID"
+	d=$(jq -r '.cgroup.dirs[0].path' "$R/$ID/state.json")
+	wait_for 30 grep -q 'populated 0' "$d/cgroup.events"
+	is "$(jq -r .reason "$R/$ID/ended")" timeout
+	ok delete "$ID"
+}
+
+@test "levels v2: an overlay root" {
+	root_on_disk
+	at=$T/o
+	[ ! -d "$T/mnt" ] || at=$T/mnt/o
+	mkdir -p "$at"/{low,up,work,merged}
+	cp -a "$BASE_ROOTFS/bin" "$at/low/bin"
+	mkdir "$at/up/etc"
+	echo two >"$at/up/etc/name"
+	mount -t overlay -o "lowerdir=$at/low,upperdir=$at/up,workdir=$at/work" overlay "$at/merged"
+	MOUNTED=("$at/merged" "${MOUNTED[@]}")
+	config --arg r "$at/merged" '.root.path = $r'
+	prog 'cat /etc/name; stat -c %u /etc/name /bin/sh; touch /etc/x 2>/dev/null || echo ro; pwd' '.process.cwd = "/not/there"'
+	for level in standard high; do
+		ok --level $level run -b "$B" "$ID"
+		out_is $'two\n0\n0\nro\n/not/there'
+	done
+}
+
+@test "levels v2: what Linux 6.1 lacks is refused, copied or recorded" {
+	! kernel_at_least 6.3 || skip "this kernel has it"
+	refused 'file system of .* cannot be id-mapped' --level standard run -b "$B" "$ID"
+	config '.annotations = {"dev.brig.root.private": "true"}'
+	prog 'stat -c %u /bin/busybox'
+	ok --level high run -b "$B" "$ID"
+	out_is 0
+	config '.annotations += {"dev.brig.seccomp.language": "python"} | .process.args = ["sleep", "100"]'
+	ok --level high run -d -b "$B" "$ID"
+	is "$(jq -r '.decisions[] | select(.field == ("mdwe", "memfd-noexec")) | .outcome' "$R/$ID/policy.json" | xargs)" \
+		"recorded recorded"
+	ok delete --force "$ID"
+}
+
+@test "systemd: a level with its driver" {
+	requires systemd
+	BR+=(--systemd-cgroup)
+	for level in standard high; do
+		ok run --level $level --memory 64M --cpus 0.5 --rootfs "$B/rootfs" -- sh -c 'id -u'
+		out_is 1000
+	done
+	config '.process.args = ["sleep", "100"] | .linux.resources = {"memory": {"limit": 67108864}, "cpu": {"quota": 50000, "period": 100000}}'
+	ok --level high run -d -b "$B" "$ID"
+	is "$(in_cgroup memory.max memory.oom.group cpu.max pids.max)" "67108864 1 50000 100000 256"
+	[[ $(in_cgroup cpuset.cpus) =~ ^[0-9]$ ]]
+	ok delete --force "$ID"
+}
+
+@test "systemd: a plain user in a scope of his own" {
+	requires systemd
+	user=$(id -nu 1000)
+	loginctl enable-linger "$user"
+	systemctl start user@1000
+	cp "$BRIG" "$T/brig"
+	chmod 755 "$T" "$T/brig"
+	chown -R 1000 "$B/rootfs"
+	as() { runuser -u "$user" -- env XDG_RUNTIME_DIR=/run/user/1000 DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/1000/bus \
+		timeout 60 "$@" </dev/null 2>&1 3>&-; }
+	run as "$T/brig" run --level high --rootfs "$B/rootfs" -- id -u
+	is "$status" 125
+	[[ $output == *"systemd-run --user --scope -p Delegate=yes"* ]]
+	run as systemd-run --user --scope -q -p Delegate=yes "$T/brig" run --level high --memory 64M --cpus 0.5 --rootfs "$B/rootfs" -- \
+		sh -c 'id -u; cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory.oom.group; nproc'
+	is "$output" $'1000\n67108864\n1\n1'
+}
