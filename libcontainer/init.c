@@ -453,11 +453,12 @@ static const struct step steps[] = {
 	{"harden",                NULL,                 harden,                 NULL, STEP_NAMED},
 	{"keyring",               wants_keyring,        keyring,                NULL, STEP_NAMED},
 	{"cgroup namespace",      own_cgroup_ns,        cgroup_namespace,       NULL, STEP_NAMED},
-	{"loopback",              own_net_ns,           loopback,               NULL, STEP_NAMED},
 	{"egress",                denies_egress,        egress,                 NULL, STEP_NAMED},
 	{"host names",            has_names,            host_names,             NULL, STEP_NAMED},
 	{"open procfs",           wants_procfs,         open_procfs,            NULL, STEP_NAMED},
 	{"early attributes",      wants_procfs,         early_attributes,       NULL, STEP_NAMED},
+	/* After disable_ipv6: else lo gets addresses of IPv6 and loses them again. */
+	{"loopback",              own_net_ns,           loopback,               NULL, STEP_NAMED},
 	{"become root",           in_userns,            become_root,            NULL, STEP_NAMED},
 	{"late sysctls",          wants_procfs,         late_sysctls,           NULL, STEP_NAMED},
 	{"open sources",          opens_sources,        open_sources,           NULL, STEP_NAMED},
