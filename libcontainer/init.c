@@ -440,6 +440,8 @@ static int execute(void *ctx, struct err *e)
  * - early attributes before become root: net.* sysctls and oom_score_adj check the kuid, which is
  *   still the host's root; late sysctls after it: ipc ones check that of the namespace;
  * - cgroup namespace after placed: it is rooted where the process is;
+ * - loopback after early attributes, disable_ipv6 among them: else lo gets addresses of IPv6 and
+ *   loses them again;
  * - everything that needs a capability or the host's paths before user;
  * - at a level the user namespace comes after all that builds: only then is nothing of the
  *   sandbox's owned by it (mounts, network, /proc);
@@ -457,7 +459,6 @@ static const struct step steps[] = {
 	{"host names",            has_names,            host_names,             NULL, STEP_NAMED},
 	{"open procfs",           wants_procfs,         open_procfs,            NULL, STEP_NAMED},
 	{"early attributes",      wants_procfs,         early_attributes,       NULL, STEP_NAMED},
-	/* After disable_ipv6: else lo gets addresses of IPv6 and loses them again. */
 	{"loopback",              own_net_ns,           loopback,               NULL, STEP_NAMED},
 	{"become root",           in_userns,            become_root,            NULL, STEP_NAMED},
 	{"late sysctls",          wants_procfs,         late_sysctls,           NULL, STEP_NAMED},
