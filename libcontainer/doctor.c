@@ -54,7 +54,8 @@ static const struct row rows[] = {
 	{"landlock",            NEED_WISHED,   NEED_REQUIRED, ANYBODY,  doctor_landlock,
 	 "a kernel with CONFIG_SECURITY_LANDLOCK (5.13) and landlock in its boot option lsm="                       },
 	{"mdwe",                NEED_NOT,      NEED_WISHED,   ANYBODY,  doctor_mdwe,            LATER_KERNEL("6.3") },
-	{"memfd-noexec",        NEED_NOT,      NEED_WISHED,   ANYBODY,  doctor_memfd_noexec,    LATER_KERNEL("6.3") },
+	{"memfd-noexec",        NEED_NOT,      NEED_WISHED,   ANYBODY,  doctor_memfd_noexec,
+	 LATER_KERNEL("6.3") "; only the host's root may set it"                                                    },
 	{"speculation-control", NEED_NOT,      NEED_WISHED,   ANYBODY,  doctor_speculation,
 	 "boot with spec_store_bypass_disable=prctl spectre_v2_user=prctl on a CPU that has them"                   },
 	{"core-scheduling",     NEED_NOT,      NEED_WISHED,   ANYBODY,  doctor_core_scheduling,
@@ -95,11 +96,18 @@ static bool blocks(enum container_need need, enum container_found found)
 	return need == NEED_REQUIRED && found != FOUND_YES;
 }
 
+/* root in an engine's user namespace maps no files, and takes the ids that are there. */
+static bool matters(enum who who, const struct doctor *d)
+{
+	return who == ANYBODY || (who == ROOT ? d->privileged && !d->nested : !d->privileged);
+}
+
 static void begin(struct doctor *d, const struct container_host *h, struct arena *a)
 {
 	struct err e;
 
 	*d = (struct doctor){.host = h, .a = a, .privileged = plan_is_privileged()};
+	d->nested = plan_in_user_namespace();
 	if (policy_admin_load(a, h->system_config, &d->admin, &e) < 0) {
 		d->admin_error = arena_strdup(a, e.msg);
 		admin_defaults(&d->admin);
@@ -125,7 +133,7 @@ void container_doctor(const struct container_host *h, struct arena *a, struct co
 	for (size_t i = 0; i < LEN(rows); i++) {
 		const struct row *r = &rows[i];
 
-		if (r->who != ANYBODY && (r->who == ROOT) != d.privileged)
+		if (!matters(r->who, &d))
 			continue;
 		struct finding f = r->probe(&d);
 		list[out->n_checks++] = (struct container_check){

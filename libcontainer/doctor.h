@@ -14,6 +14,7 @@
 struct doctor {
 	const struct container_host *host;
 	struct arena *a;
+	bool nested; /* in a user namespace that somebody else made: cgroups as for plain users */
 	bool privileged; /* CAP_SYS_ADMIN in the host's user namespace or one that looks like it */
 	struct admin admin;
 	const char *admin_error; /* NULL: brig.json is good or absent */

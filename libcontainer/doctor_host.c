@@ -89,6 +89,11 @@ static bool has_word(const char *list, const char *word, const char *separators)
 	return false;
 }
 
+static bool is_hosts_root(const struct doctor *d)
+{
+	return d->privileged && !d->nested;
+}
+
 /* The hierarchy that has the controller, and the caller's own directory there. */
 static const struct cgroup_mount *find_hierarchy(struct doctor *d, const char *controller,
 						 const char **own)
@@ -106,7 +111,7 @@ static const struct cgroup_mount *find_hierarchy(struct doctor *d, const char *c
 		}
 		/* A plain user's sandboxes are made below his own cgroup, root's at the top. */
 		const char *at = arena_printf(d->a, "%s/cgroup.controllers",
-					      d->privileged ? m->mountpoint : *own);
+					      is_hosts_root(d) ? m->mountpoint : *own);
 		if (file_peek(AT_FDCWD, at, words, sizeof(words)) > 0 &&
 		    has_word(words, controller, " "))
 			return m;
@@ -121,7 +126,7 @@ static struct finding controller(struct doctor *d, const char *name)
 
 	if (!m)
 		return found(false, "in no cgroup hierarchy that brig can use");
-	const char *where = d->privileged ? m->mountpoint : own;
+	const char *where = is_hosts_root(d) ? m->mountpoint : own;
 	if (access(where, W_OK) < 0)
 		return found(false, arena_printf(d->a, "%s: %s", where, err_text(errno)));
 	return found(true, *m->hierarchy ? "cgroup v1" : "cgroup v2");

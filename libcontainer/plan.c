@@ -299,6 +299,20 @@ static void plan_notify(struct arena *a, const struct container_host *h, struct 
 	size_t n = p->config.n_mounts, n_env = 0;
 
 	p->notify_host = notify_host();
+	/* The caller's service manager is one more door outwards, as its descriptors are. */
+	if (p->notify_host && p->level && !plan_level_passes_fds(p->level)) {
+		const struct policy_decision d = {
+			.field = "NOTIFY_SOCKET",
+			.value = "(none)",
+			.by = BY_LEVEL,
+			.asked = p->notify_host,
+			.outcome = OUTCOME_CUT,
+			.reason = "the level hands in nothing of the caller's",
+		};
+
+		policy_note(a, &p->level->policy, &d);
+		p->notify_host = NULL;
+	}
 	if (!p->notify_host)
 		return;
 	struct oci_mount *mounts = arena_array(a, n + 1, sizeof(*mounts));
@@ -360,6 +374,13 @@ static int plan_cgroup(struct arena *a, struct plan *p, struct err *e)
 
 	if (cgroup_plan_make(a, &p->cgroup_host, &r, &p->cgroup, e) < 0)
 		return p->level ? plan_level_cgroup_error(p, e) : -e->code;
+	if (p->level && cgroup_plan_layout(p->cgroup) == CGROUP_NONE) {
+		(void)err_msg(e, EPERM,
+			      r.manager == CGROUP_DISABLED
+				      ? "cgroups are switched off (--cgroup-manager disabled)"
+				      : "no cgroup file system is mounted");
+		return plan_level_cgroup_error(p, e);
+	}
 	p->cgroup_record = cgroup_plan_record(p->cgroup);
 	p->cgroup_attach = cgroup_plan_needs_attach(p->cgroup);
 	return 0;

@@ -52,6 +52,8 @@ struct plan_request;
  */
 int plan_level_make(struct arena *a, const struct plan_request *req, struct plan *p,
 		    struct plan_level **out, struct err *e) MUST_CHECK;
+/* Whether something that the caller has open may be handed in. */
+bool plan_level_passes_fds(const struct plan_level *l);
 /* Takes the user namespace out of ns: who maps what, and when it is entered. */
 int plan_level_userns(struct arena *a, struct plan_level *l, struct plan *p,
 		      struct err *e) MUST_CHECK;

@@ -161,6 +161,10 @@ int process_user(struct process *p, struct err *e)
 
 	if (r == 0)
 		r = caps_apply(&p->plan->caps, e);
+	/* commit_creds gives what fs.suid_dumpable says; 1 would open our memory, a copy of the
+	 * runtime's with its environment, to processes of this user inside. */
+	if (r == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		r = err_set(e, errno, "PR_SET_DUMPABLE");
 	if (r == 0 && p->cwd_later)
 		r = process_cwd(p, e);
 	return r;

@@ -45,6 +45,12 @@ struct verb {
 	const char *failed;        /* before errors: "create failed"; NULL: nothing */
 	bool failed_program;       /* the program's name before that */
 	int code_failed;           /* 0: CODE_FAILED */
+	/*
+	 * NULL, or whether these words ask for direct mode: the first argument then ends the
+	 * options, for the rest is the program's, and bad usage is one line and CODE_DIRECT_FAILED,
+	 * for standard output and code 1 are the program's, too.
+	 */
+	bool (*direct)(char *const *argv);
 	int (*run)(struct command *c, struct err *e);
 };
 

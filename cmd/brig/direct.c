@@ -1,10 +1,9 @@
 #include "cmd/brig/direct.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-#include "base/own.h"
 #include "base/str.h"
 
 #define AT(member) offsetof(struct run_opts, member)
@@ -58,6 +57,19 @@ bool direct_wanted(const struct run_opts *o)
 	return o->rootfs || o->policy;
 }
 
+bool direct_wanted_by(char *const *argv)
+{
+	for (; *argv && !str_eq(*argv, "--"); argv++) {
+		const char *word = *argv + strspn(*argv, "-");
+		size_t dashes = (size_t)(word - *argv), len = strcspn(word, "=");
+
+		if ((dashes == 1 || dashes == 2) && len == strlen("rootfs") &&
+		    (str_starts(word, "rootfs") || str_starts(word, "policy")))
+			return true;
+	}
+	return false;
+}
+
 int direct_unwanted(const struct run_opts *o, struct err *e)
 {
 	const struct {
@@ -93,6 +105,15 @@ int direct_unwanted(const struct run_opts *o, struct err *e)
 	return 0;
 }
 
+/* By whatever name: the host's root itself must not become the sandbox's. */
+static bool is_host_root(const char *path)
+{
+	struct stat given, root;
+
+	return stat(path, &given) == 0 && stat("/", &root) == 0 && given.st_dev == root.st_dev &&
+	       given.st_ino == root.st_ino;
+}
+
 int direct_prepare(struct command *c, struct err *e)
 {
 	struct run_opts *o = c->opts;
@@ -102,7 +123,10 @@ int direct_prepare(struct command *c, struct err *e)
 	if (o->launch.create.bundle || o->launch.create.config_path)
 		return err_msg(e, EINVAL, "--%s and --rootfs contradict each other",
 			       o->launch.create.bundle ? "bundle" : "config");
+	if (!*rootfs)
+		return err_msg(e, EINVAL, "--rootfs is empty");
 	*d = (struct container_direct){
+		.host_root = is_host_root(rootfs),
 		.args = c->args,
 		.env = o->env.items,
 		.n_env = o->env.n,
@@ -131,8 +155,5 @@ int direct_prepare(struct command *c, struct err *e)
 	if (command_path(c->arena, rootfs, &d->rootfs, e) < 0 ||
 	    command_path(c->arena, o->policy, &d->policy_file, e) < 0)
 		return -e->code;
-	/* By whatever name: "/.", "/usr/..", a symlink. */
-	own_free char *real = realpath(d->rootfs, NULL);
-	d->host_root = str_eq(real, "/");
 	return launch_paths(c, e);
 }

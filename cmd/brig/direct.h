@@ -19,6 +19,8 @@ extern const char direct_text[];
 
 /* Whether the command line asks for direct mode: --rootfs or --policy. */
 bool direct_wanted(const struct run_opts *o);
+/* The same of words that have not been read yet, or cannot be. */
+bool direct_wanted_by(char *const *argv);
 /* An option of direct mode where a bundle is run is an error that names it. */
 int direct_unwanted(const struct run_opts *o, struct err *e) MUST_CHECK;
 /* Fills the launch options; all arguments are the program's. */

@@ -154,10 +154,18 @@ static int do_verb(struct command *c, const struct globals *g, const struct verb
 	struct opt_call call = {.table = v->options, .order = v->order};
 	struct err e;
 
+	bool direct = v->direct && v->direct(argv);
+
 	c->opts = arena_new(c->arena, v->options_size ? v->options_size : 1);
 	call.target = c->opts;
-	if (options_parse(c->arena, argv, &call, &e) < 0)
-		return bad_usage(rep, v, e.msg, &e);
+	if (direct)
+		call.order = OPT_STOP;
+	if (options_parse(c->arena, argv, &call, &e) < 0) {
+		if (!direct)
+			return bad_usage(rep, v, e.msg, &e);
+		report_error(rep, &e);
+		return CODE_DIRECT_FAILED;
+	}
 	if (call.help) {
 		help_verb(stdout, c->program, v);
 		return CODE_OK;
@@ -168,7 +176,7 @@ static int do_verb(struct command *c, const struct globals *g, const struct verb
 		return bad_usage(rep, v, NULL, &e);
 	if (globals_host(c->arena, g, &c->host, &e) < 0) {
 		report_error(rep, &e);
-		return v->code_failed ? v->code_failed : CODE_FAILED;
+		return direct ? CODE_DIRECT_FAILED : v->code_failed ? v->code_failed : CODE_FAILED;
 	}
 	return run_verb(c, v, rep);
 }

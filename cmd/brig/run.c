@@ -61,6 +61,7 @@ const struct verb verb_run = {
 	.options = options,
 	.options_size = sizeof(struct run_opts),
 	.order = OPT_MIXED,
+	.direct = direct_wanted_by,
 	.max_args = ANY_ARGS,
 	.runs_program = true,
 	.failed = "run failed",

@@ -146,7 +146,7 @@ static int make_dirs(struct cgroup *cg, struct err *e)
 	if (r >= 0)
 		return 0;
 	if (cg->layout == CGROUP_V2 && cg->rootless && is_permission(e->code)) {
-		if (!p->path_given && !p->limits) {
+		if (!p->path_given && !p->limits && !p->required) {
 			log_debug("no cgroup: %s", e->msg);
 			cg_unmake_all(cg);
 			cgroup_close(cg);
@@ -180,12 +180,28 @@ static int check_dirs(struct cgroup *cg, struct err *e)
 	return 0;
 }
 
+/* Rootless on v1 a hierarchy where nothing may be made is passed over, but not at a level. */
+static int check_required(const struct cgroup *cg, struct err *e)
+{
+	uint32_t missing = cg->plan->required && cg->layout != CGROUP_V2 ? cg->plan->needed : 0;
+	struct cg_names names;
+
+	for (size_t i = 0; i < cg->n_dirs; i++)
+		if (cg->dirs[i].path)
+			missing &= ~cg->dirs[i].ctrls;
+	return missing ? err_msg(e, EACCES, "no right to make one of %s",
+				 cg_ctrl_names(&names, missing, false))
+		       : 0;
+}
+
 static int set_up(struct cgroup *cg, struct err *e)
 {
 	const struct cgroup_plan *p = cg->plan;
 	struct cg_dir *u = cg_unified(cg);
 
 	int r = make_dirs(cg, e);
+	if (r >= 0)
+		r = check_required(cg, e);
 	if (r >= 0)
 		r = check_dirs(cg, e);
 	if (r >= 0)
@@ -221,14 +237,11 @@ int cg_make_all(struct cgroup *cg, struct err *e)
 {
 	int r = set_up(cg, e);
 
-	if (r >= 0)
-		drop_missing(cg);
-	if (r >= 0 && cg->plan->required && !cg->owned)
-		r = err_msg(e, EACCES, "no right to make a cgroup");
 	if (r < 0) {
 		cg_unmake_all(cg);
 		return r;
 	}
+	drop_missing(cg);
 	for (size_t i = 0; i < cg->n_dirs; i++)
 		cg->dirs[i].kept = !cg->dirs[i].is_new;
 	return 0;

@@ -195,10 +195,10 @@ int cg_enable_controllers(const struct cg_dir *d, uint32_t needed, uint32_t want
 	if ((have & wanted) == wanted)
 		return 0;
 	uint32_t available = read_ctrls(d->path, root, "cgroup.controllers");
-	for (unsigned int c = 0; c < CG_N_CTRL; c++)
-		if (needed & ~available & CG_BIT(c))
-			return err_msg(e, ENOENT, "%s: controller is not available in %s",
-				       cg_ctrl_name(c, true), d->mount);
+	struct cg_names names;
+	if (needed & ~available)
+		return err_msg(e, ENOENT, "%s: controller is not available in %s",
+			       cg_ctrl_names(&names, needed & ~available, true), d->mount);
 	wanted &= available;
 	if ((have & wanted) == wanted)
 		return 0;

@@ -66,6 +66,18 @@ const char *cg_ctrl_name(enum cg_ctrl c, bool v2)
 	return name ? name : "?";
 }
 
+const char *cg_ctrl_names(struct cg_names *out, uint32_t mask, bool v2)
+{
+	size_t len = 0;
+
+	out->text[0] = '\0';
+	for (unsigned int c = 0; c < CG_N_CTRL && len < sizeof(out->text); c++)
+		if (mask & CG_BIT(c))
+			len += (size_t)snprintf(out->text + len, sizeof(out->text) - len, "%s%s",
+						len ? ", " : "", cg_ctrl_name(c, v2));
+	return out->text;
+}
+
 static bool is_fs(const char *path, long magic)
 {
 	struct statfs fs;

@@ -37,6 +37,11 @@ enum cg_ctrl {
 /* Controllers of a list separated by any of seps; unknown words and name=X count nothing. */
 uint32_t cg_ctrls(const char *list, const char *seps);
 const char *cg_ctrl_name(enum cg_ctrl c, bool v2);
+/* All of a mask, for errors: "memory, pids". */
+struct cg_names {
+	char text[160];
+};
+const char *cg_ctrl_names(struct cg_names *out, uint32_t mask, bool v2);
 
 /* One directory of the container. */
 struct cg_dir {

@@ -91,11 +91,15 @@ static bool has_ctrl(const struct cgroup_plan *p, enum cg_ctrl c)
 /* v1: a limit whose controller is nowhere is a mistake of the user. */
 static int check_mounted(const struct cgroup_plan *p, struct err *e)
 {
+	struct cg_names names;
+	uint32_t missing = 0;
+
 	for (unsigned int c = 0; c < CG_N_CTRL; c++)
 		if (p->needed & CG_BIT(c) && !has_ctrl(p, c))
-			return err_msg(e, ENOENT, "%s: controller is not mounted",
-				       cg_ctrl_name(c, false));
-	return 0;
+			missing |= CG_BIT(c);
+	return missing ? err_msg(e, ENOENT, "%s: controller is not mounted",
+				 cg_ctrl_names(&names, missing, false))
+		       : 0;
 }
 
 static int plan_resources(struct arena *a, struct cgroup_plan *p, struct err *e)
@@ -110,11 +114,14 @@ static int plan_resources(struct arena *a, struct cgroup_plan *p, struct err *e)
 	x = v2 ? settings_v2(s, r, NULL, e) : settings_v1(s, r, NULL, e);
 	if (x < 0)
 		return x;
-	/* v1 has nothing like it: there the warden sees to it. */
+	/* v1 has nothing like it: there the rest of the sandbox runs on. */
 	if (v2 && p->required && settings_ctrls(s) & CG_BIT(CG_MEMORY))
 		settings_add(s, CG_MEMORY, SET_OPTIONAL, "memory.oom.group", "1");
 	p->settings = s;
 	p->needed = settings_ctrls(s);
+	/* Also without a limit of each: a later update may set one. */
+	if (p->required)
+		p->needed |= CG_BIT(CG_MEMORY) | CG_BIT(CG_PIDS) | CG_BIT(CG_CPU);
 	p->limits = s->n > 0;
 	if (!v2 && p->manager == CGROUP_CGROUPFS) {
 		x = check_mounted(p, e);

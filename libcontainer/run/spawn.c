@@ -83,6 +83,11 @@ static int clone_child(const struct spawn *s, uint64_t flags, uint64_t extra, pi
 	bool timed = (s->make | s->target_ns | (s->join ? s->join->join : 0)) & CLONE_NEWTIME;
 	bool share = s->share && !s->staged && !timed && clone_vm_possible();
 	pid_t r = share ? clone_vm(&args, run_child, (void *)(uintptr_t)s) : sys_clone3(&args);
+	if (r < 0 && s->cgroup >= 0 && errno == EACCES)
+		/* It takes a right on the nearest cgroup above both (cgroups(7), delegation). */
+		return err_msg(e, EACCES,
+			       "clone into the cgroup: permission denied: from the cgroup that "
+			       "brig is in it may not move processes there");
 	if (r < 0)
 		return err_set(e, errno, s->cgroup < 0 ? "clone" : "clone into the cgroup");
 	if (r == 0)

@@ -83,3 +83,18 @@ more_setup() {
 		done
 	done
 }
+
+@test "high: NOTIFY_SOCKET of the caller is not offered, at standard it is" {
+	config '.process.args = ["sh", "-c", "echo $NOTIFY_SOCKET; ls /run"]'
+	export NOTIFY_SOCKET=$T/notify.sock
+	runs
+	out_is ""
+	BR=("${STANDARD[@]}")
+	runs
+	out_is $'/run/notify/notify.sock\nnotify'
+	BR=("${HIGH[@]}")
+	config '.process.args = ["sleep", "100"]'
+	creates
+	ok start "$ID"
+	[ ! -e "$R/$ID/notify" ]
+}
