@@ -288,6 +288,11 @@ build/bin/floor: tests/bench/floor.c Makefile
 	$(say) BENCH $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(STD) $(WARN) $(TOOL_WERROR) -O2 -o $@ $<
+# Static: it runs inside.
+build/bin/calls: tests/bench/calls.c Makefile
+	$(say) BENCH $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(STD) $(WARN) $(TOOL_WERROR) -O2 -static -o $@ $<
 build/bin/abtime: tests/bench/abtime.c Makefile
 	$(say) BENCH $@
 	@mkdir -p $(@D)
@@ -371,7 +376,7 @@ fmt:
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
 
 .PHONY: bench soak
-bench: all build/bin/floor build/bin/abtime
+bench: all build/bin/floor build/bin/abtime build/bin/calls
 	@tests/bench/run $(ROWS)
 soak: all build/bin/abtime
 	@tests/bench/soak $(or $(COUNT),10000)

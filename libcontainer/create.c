@@ -247,10 +247,12 @@ static int save_first_state(void *ctx, struct err *e)
 
 	int r = plan_record(c->arena, &c->plan, c->dir, &c->state, e);
 
-	if (r < 0 || !pools_ids(c))
+	if (r < 0)
 		return r;
-	c->state.ids_directory = c->plan.level->pool.directory;
-	c->state.ids_slot = c->slot.slot;
+	if (pools_ids(c)) {
+		c->state.ids_directory = c->plan.level->pool.directory;
+		c->state.ids_slot = c->slot.slot;
+	}
 	return store_save(c->dir, &c->state, e);
 }
 

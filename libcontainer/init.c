@@ -440,6 +440,8 @@ static int execute(void *ctx, struct err *e)
  * - early attributes before become root: net.* sysctls and oom_score_adj check the kuid, which is
  *   still the host's root; late sysctls after it: ipc ones check that of the namespace;
  * - cgroup namespace after placed: it is rooted where the process is;
+ * - loopback after early attributes, disable_ipv6 among them: else lo gets addresses of IPv6 and
+ *   loses them again;
  * - everything that needs a capability or the host's paths before user;
  * - at a level the user namespace comes after all that builds: only then is nothing of the
  *   sandbox's owned by it (mounts, network, /proc);
@@ -453,11 +455,11 @@ static const struct step steps[] = {
 	{"harden",                NULL,                 harden,                 NULL, STEP_NAMED},
 	{"keyring",               wants_keyring,        keyring,                NULL, STEP_NAMED},
 	{"cgroup namespace",      own_cgroup_ns,        cgroup_namespace,       NULL, STEP_NAMED},
-	{"loopback",              own_net_ns,           loopback,               NULL, STEP_NAMED},
 	{"egress",                denies_egress,        egress,                 NULL, STEP_NAMED},
 	{"host names",            has_names,            host_names,             NULL, STEP_NAMED},
 	{"open procfs",           wants_procfs,         open_procfs,            NULL, STEP_NAMED},
 	{"early attributes",      wants_procfs,         early_attributes,       NULL, STEP_NAMED},
+	{"loopback",              own_net_ns,           loopback,               NULL, STEP_NAMED},
 	{"become root",           in_userns,            become_root,            NULL, STEP_NAMED},
 	{"late sysctls",          wants_procfs,         late_sysctls,           NULL, STEP_NAMED},
 	{"open sources",          opens_sources,        open_sources,           NULL, STEP_NAMED},

@@ -88,8 +88,9 @@ int plan_make(struct arena *a, const struct plan_request *req, struct plan *out,
 	      struct err *e) MUST_CHECK;
 
 /*
- * What is on disk before anything is made on the host: *out, as state.json, with the status
- * creating, the config.json and the compiled filter (for exec) in the state directory dir.
+ * What is on disk before anything is made on the host: the config.json, the policy and the
+ * compiled filter (for exec) in the state directory dir; and *out, with the status creating, which
+ * the caller saves as state.json after them.
  */
 int plan_record(struct arena *a, const struct plan *p, int dir, struct brig_state *out,
 		struct err *e) MUST_CHECK;

@@ -60,7 +60,5 @@ int plan_record(struct arena *a, const struct plan *p, int dir, struct brig_stat
 	if (!p->level && p->config_text &&
 	    file_replace(dir, STORE_CONFIG, p->config_text, p->config_len, 0600, e) < 0)
 		return -e->code;
-	if (p->seccomp.insns && seccomp_save(&p->seccomp, dir, STORE_SECCOMP, e) < 0)
-		return -e->code;
-	return store_save(dir, out, e);
+	return p->seccomp.insns ? seccomp_save(&p->seccomp, dir, STORE_SECCOMP, e) : 0;
 }

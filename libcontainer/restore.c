@@ -162,8 +162,9 @@ static int connect_console(void *ctx, struct err *e)
 static int save_first_state(void *ctx, struct err *e)
 {
 	struct restore *c = ctx;
+	int r = plan_record(c->arena, &c->plan, c->dir, &c->state, e);
 
-	return plan_record(c->arena, &c->plan, c->dir, &c->state, e);
+	return r < 0 ? r : store_save(c->dir, &c->state, e);
 }
 
 static void drop_cgroup(void *ctx)

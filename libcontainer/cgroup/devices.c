@@ -71,6 +71,19 @@ static bool is_everything(const struct bpf_rule *r)
 	return r->type == 'a' && r->major < 0 && r->minor < 0 && r->access == DEV_ALL;
 }
 
+/* One that comes again at the end: later rules win, so the early one says nothing. */
+static bool is_default(const struct bpf_rule *r)
+{
+	for (size_t i = 0; i < LEN(defaults); i++) {
+		const struct bpf_rule *d = &defaults[i];
+
+		if (r->allow && r->type == d->type && r->major == d->major &&
+		    r->minor == d->minor && r->access == d->access)
+			return true;
+	}
+	return false;
+}
+
 int cg_devices_plan(struct arena *a, const struct oci_resources *r, const struct bpf_rule **out,
 		    size_t *n, struct err *e)
 {
@@ -89,6 +102,8 @@ int cg_devices_plan(struct arena *a, const struct oci_resources *r, const struct
 			v[used++] = rule;
 			continue;
 		}
+		if (is_default(&rule))
+			continue;
 		/* To the v1 kernel "a" is everything, whatever follows it: so one of each. */
 		bool both = rule.type == 'a';
 		if (both)
