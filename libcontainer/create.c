@@ -285,11 +285,6 @@ static int make_cgroup(void *ctx, struct err *e)
 	/* What could not be made (rootless) must not be taken for ours when others make it. */
 	if (!c->plan.cgroup_attach)
 		c->state.cgroup = cgroup_get_record(c->arena, c->cgroup);
-	if (c->plan.level && c->plan.rootless && !c->plan.cgroup_attach && !c->state.cgroup.owned) {
-		drop_cgroup(c);
-		(void)err_msg(e, EPERM, "none could be made");
-		return plan_level_cgroup_error(&c->plan, e);
-	}
 	if (c->plan.rootless && !c->plan.cgroup_attach && !c->state.cgroup.owned &&
 	    !c->state.private_pid_ns)
 		log_warn("Creating a rootless container with no cgroup and no private pid "

@@ -374,13 +374,6 @@ static int plan_cgroup(struct arena *a, struct plan *p, struct err *e)
 
 	if (cgroup_plan_make(a, &p->cgroup_host, &r, &p->cgroup, e) < 0)
 		return p->level ? plan_level_cgroup_error(p, e) : -e->code;
-	if (p->level && cgroup_plan_layout(p->cgroup) == CGROUP_NONE) {
-		(void)err_msg(e, EPERM,
-			      r.manager == CGROUP_DISABLED
-				      ? "cgroups are switched off (--cgroup-manager disabled)"
-				      : "no cgroup file system is mounted");
-		return plan_level_cgroup_error(p, e);
-	}
 	p->cgroup_record = cgroup_plan_record(p->cgroup);
 	p->cgroup_attach = cgroup_plan_needs_attach(p->cgroup);
 	return 0;

@@ -395,16 +395,6 @@ static void record_gaps(struct arena *a, struct plan_level *l, const struct hard
 	}
 }
 
-/* vm.memfd_noexec belongs to the host's root whatever the pid namespace (kernel/pid_sysctl.h). */
-static void drop_memfd_noexec(struct arena *a, struct plan_level *l)
-{
-	l->harden.memfd_noexec = false;
-	policy_note(a, &l->policy,
-		    &(struct policy_decision){"memfd_noexec", "not in force", BY_HOST, "true",
-					      OUTCOME_RECORDED,
-					      "only the host's root may set vm.memfd_noexec"});
-}
-
 int plan_level_finish(struct arena *a, struct plan_level *l, struct plan *p, struct err *e)
 {
 	const struct level *lv = &l->policy.level;
@@ -416,8 +406,6 @@ int plan_level_finish(struct arena *a, struct plan_level *l, struct plan *p, str
 	harden_probe(&host);
 	if (harden_check(&l->harden, &host, e) < 0)
 		return err_wrap(e, "level %s", lv->name);
-	if (l->harden.memfd_noexec && (p->nested || !p->privileged))
-		drop_memfd_noexec(a, l);
 	record_gaps(a, l, &host);
 	l->harden.memfd_noexec &= host.memfd_noexec;
 	l->egress_deny = str_eq(lv->network.egress, "deny");

@@ -108,7 +108,7 @@ refused_without_cgroup()
 	[ "$(line CapBnd)" = 0000000000000000 ]
 	expect 3 engine exec "$C" sh -c 'wc -c </proc/kallsyms; exit 3'
 	is 0
-	explains memfd_noexec recorded
+	explains memfd-noexec recorded
 	expect 0 inside pgrep -x brig-warden
 	inside kill -KILL "${lines[0]}"
 	waits_until_stopped

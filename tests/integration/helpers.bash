@@ -132,6 +132,13 @@ cgroups_of_test() {
 	done
 }
 
+# chown_root OWNER: of a copy, as the bundle's root has hard links of what all tests share
+chown_root() {
+	rm -rf "$B/rootfs"
+	cp -a "$BASE_ROOTFS" "$B/rootfs"
+	chown -R "$1" "$B/rootfs"
+}
+
 fail() {
 	printf '%.500s\n' "$@" >&2
 	return 1

@@ -115,7 +115,7 @@ in_cgroup() { # FILE...: what they hold, on one line
 	systemctl start user@1000
 	cp "$BRIG" "$T/brig"
 	chmod 755 "$T" "$T/brig"
-	chown -R 1000 "$B/rootfs"
+	chown_root 1000
 	as() { runuser -u "$user" -- env XDG_RUNTIME_DIR=/run/user/1000 DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/1000/bus \
 		timeout 60 "$@" </dev/null 2>&1 3>&-; }
 	run as "$T/brig" run --level high --rootfs "$B/rootfs" -- id -u

@@ -19,7 +19,7 @@ file_is() {
 }
 # subgroups: an init that moves itself below its cgroup and passes controllers on, as systemd does
 subgroups() {
-	chown -R 100000:100000 "$B/rootfs"
+	chown_root 100000:100000
 	userns
 	prog 'cd /sys/fs/cgroup; mkdir init && echo 1 >init/cgroup.procs &&
 		echo +memory +pids >cgroup.subtree_control && echo done >/tmp/done; sleep 100' "$RW"
@@ -148,7 +148,7 @@ subgroups() {
 @test "v2: an id-mapped bind of a tmpfs" {
 	requires kernel:6.3
 	mkdir "$T/volume"
-	chown -R 100000:100000 "$B/rootfs"
+	chown_root 100000:100000
 	userns
 	says 'stat -c %u /mnt; : >/mnt/made' \
 		".mounts += [{\"destination\": \"/mnt\", \"source\": \"$T/volume\", \"options\": [\"bind\", \"idmap\"]}]"
@@ -247,6 +247,7 @@ lingering() {
 		| .linux.gidMappings = .linux.uidMappings | .process.args = ["sleep", "100"]
 		| .linux.resources = {"pids": {"limit": 30}, "memory": {"limit": 67108864}, "cpu": {"cpus": "1"}}
 		| .mounts |= map(if .options then .options -= ["gid=5"] else . end)'
+	chown_root 1000:1000
 	chown -R 1000:1000 "$B" "$R"
 	chmod 755 "$T"
 	DIR=/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service
