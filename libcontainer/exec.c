@@ -318,8 +318,8 @@ static int plan(struct exec *x, struct err *e)
 		r = check_terminal(x, e);
 	if (r < 0)
 		return r;
-	if (x->policy && (process_check_standard(e) < 0 || add_caps(x, e) < 0 ||
-			  apply_policy(x, e) < 0))
+	if (x->policy &&
+	    (process_check_standard(e) < 0 || add_caps(x, e) < 0 || apply_policy(x, e) < 0))
 		return -e->code;
 	struct plan_process_request req = {
 		.spec = &x->spec,

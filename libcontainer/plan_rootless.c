@@ -126,6 +126,21 @@ const char *plan_pin_directory(struct arena *a, const struct plan *p)
 
 /* --- cgroups ------------------------------------------------------------------------------ */
 
+/* In an engine's user namespace brig is root: what it has to be given is for who that is outside.
+ */
+static unsigned int outer_uid(const struct plan *p)
+{
+	own_arena struct arena scratch = {0};
+	struct err unreadable;
+	uint32_t uid = geteuid(), host;
+	struct idmap own;
+
+	if (p->nested && idmap_read(&scratch, getpid(), &own, &unreadable) == 0 &&
+	    idmap_uid_to_host(&own, uid, &host))
+		uid = host;
+	return uid;
+}
+
 int plan_level_cgroup_error(const struct plan *p, struct err *e)
 {
 	static const char
@@ -139,5 +154,5 @@ int plan_level_cgroup_error(const struct plan *p, struct err *e)
 	if (!p->rootless)
 		return err_wrap(e, "level %s needs its limits in force", level);
 	return err_msg(e, was.code, "level %s needs a cgroup: %.280s; %s %u", level, was.msg,
-		       p->cgroup_host.layout == CGROUP_V2 ? v2 : v1, geteuid());
+		       p->cgroup_host.layout == CGROUP_V2 ? v2 : v1, outer_uid(p));
 }

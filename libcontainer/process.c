@@ -387,8 +387,8 @@ int process_check_standard(struct err *e)
 
 	for (int fd = 0; fd <= 2; fd++)
 		if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
-			return err_msg(e, EISDIR,
-				       "descriptor %d is a directory, which leads out of the sandbox",
-				       fd);
+			return err_msg(
+				e, EISDIR,
+				"descriptor %d is a directory, which leads out of the sandbox", fd);
 	return 0;
 }

@@ -121,9 +121,9 @@ static int check_preserved(struct apply *x, struct err *e)
 {
 	if (!x->f->preserve_fds || apply_on(x->l->preserve_fds))
 		return 0;
-	return apply_refuse(x, "preserve-fds", arena_printf(x->a, "%u", x->f->preserve_fds),
-			    "descriptors of the caller (LISTEN_FDS counts too) lead out of the sandbox",
-			    e);
+	return apply_refuse(
+		x, "preserve-fds", arena_printf(x->a, "%u", x->f->preserve_fds),
+		"descriptors of the caller (LISTEN_FDS counts too) lead out of the sandbox", e);
 }
 
 static int apply_main_process(struct apply *x, struct err *e)

@@ -64,8 +64,8 @@ refused_without_cgroup()
 {
 	run once "$IMAGE" true
 	[ "$status" -ne 0 ]
-	has "level $1: a cgroup of the sandbox's own is required"
-	has "remedy: a cgroup that is delegated to this user"
+	has "level $1 needs a cgroup: "
+	has "handed over to user 4242"
 	expect 0 engine ps -aq
 	is ""
 	expect 0 brig list -q

@@ -160,8 +160,7 @@ int main(int argc, char **argv)
 		return squat(argv[2]);
 	if (argc == 3 && !strcmp(argv[1], "call"))
 		return ask(argv[2]);
-	fprintf(stderr,
-		"usage: inside sched|fds|keyring|winsize|dumpable|outlive|ids|notify TEXT|"
-		"squat NAME|call NAME\n");
+	fprintf(stderr, "usage: inside sched|fds|keyring|winsize|dumpable|outlive|ids|notify TEXT|"
+			"squat NAME|call NAME\n");
 	return 2;
 }

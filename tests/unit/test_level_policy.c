@@ -231,7 +231,7 @@ static const struct pol_word in_headers[] = {
 	W(S_IFMT),
 	W(S_IFCHR),
 	W(S_IFBLK),
-	{"O_CREAT_TMPFILE",        O_CREAT | (O_TMPFILE & ~O_DIRECTORY)				},
+	{"O_CREAT_TMPFILE",        O_CREAT | (O_TMPFILE & ~O_DIRECTORY)                                   },
 	{"S_ISUID_ISGID",          S_ISUID | S_ISGID						      },
 	W(PER_LINUX32),
 	W(UNAME26),

@@ -25,18 +25,18 @@ static struct fs_options parse(const char *const *words, size_t n)
 static void test_every_word_of_the_spec(void)
 {
 	static const char *const words[] = {
-		"async",          "atime",      "bind",         "defaults",    "dev",
-		"diratime",       "dirsync",    "exec",         "iversion",    "lazytime",
-		"loud",           "mand",       "noatime",      "nodev",       "nodiratime",
-		"noexec",         "noiversion", "nolazytime",   "nomand",      "norelatime",
-		"nostrictatime",  "nosuid",     "nosymfollow",  "private",     "ratime",
-		"rbind",          "rdev",       "rdiratime",    "relatime",    "remount",
-		"rexec",          "rnoatime",   "rnodiratime",  "rnoexec",     "rnorelatime",
-		"rnostrictatime", "rnosuid",    "rnosymfollow", "ro",          "rprivate",
-		"rrelatime",      "rro",        "rrw",          "rshared",     "rslave",
-		"rstrictatime",   "rsuid",      "rsymfollow",   "runbindable", "rw",
-		"shared",         "silent",     "slave",        "strictatime", "suid",
-		"symfollow",      "sync",       "tmpcopyup",    "unbindable",  "idmap",
+		"async",          "atime",      "bind",          "defaults",    "dev",
+		"diratime",       "dirsync",    "exec",          "iversion",    "lazytime",
+		"loud",           "mand",       "noatime",       "nodev",       "nodiratime",
+		"noexec",         "noiversion", "nolazytime",    "nomand",      "norelatime",
+		"nostrictatime",  "nosuid",     "nosymfollow",   "private",     "ratime",
+		"rbind",          "rdev",       "rdiratime",     "relatime",    "remount",
+		"rexec",          "rnoatime",   "rnodiratime",   "rnoexec",     "rnorelatime",
+		"rnostrictatime", "rnosuid",    "rnosymfollow",  "ro",          "rprivate",
+		"rrelatime",      "rro",        "rrw",           "rshared",     "rslave",
+		"rstrictatime",   "rsuid",      "rsymfollow",    "runbindable", "rw",
+		"shared",         "silent",     "slave",         "strictatime", "suid",
+		"symfollow",      "sync",       "tmpcopyup",     "unbindable",  "idmap",
 		"ridmap",         "rnodev",     "brig.unmapped",
 	};
 	const char *const *names = fs_mount_option_names(&arena);

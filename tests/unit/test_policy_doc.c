@@ -77,45 +77,45 @@ static void test_errors(void)
 	static const struct {
 		const char *json, *error;
 	} rows[] = {
-		{"{\"securitylevel\":\"high\"}",                                   "securitylevel: unknown" },
-		{"{\"resources\":{\"gpu\":1}}",                                    "resources: gpu: unknown"},
+		{"{\"securitylevel\":\"high\"}",                                   "securitylevel: unknown"                                   },
+		{"{\"resources\":{\"gpu\":1}}",                                    "resources: gpu: unknown"                                  },
 		{"{\"cpuPinning\":true,\"resources\":{\"cpuPinning\":true}}",
-		 "resources: cpuPinning: given twice, at the top too"                                       },
+		 "resources: cpuPinning: given twice, at the top too"									 },
 		{"{\"readOnlyRoot\":true,\"filesystem\":{\"readOnlyRoot\":true}}",
-		 "filesystem: readOnlyRoot: given twice, at the top too"                                    },
+		 "filesystem: readOnlyRoot: given twice, at the top too"                                                                      },
 		{"{\"writablePaths\":[],\"filesystem\":{\"writablePaths\":[]}}",
-		 "filesystem: writablePaths: given twice, at the top too"                                   },
+		 "filesystem: writablePaths: given twice, at the top too"                                                                     },
 		{"{\"writablePaths\":[\"/ok\",\"/proc/1\"]}",
-		 "policy document: writablePaths[1]: \"/proc/1\" is /proc or below it"                      },
+		 "policy document: writablePaths[1]: \"/proc/1\" is /proc or below it"                                                        },
 		{"{\"writablePaths\":[\"/ok:1M:exec\"]}",
-		 "policy document: writablePaths[0]: /ok: \"exec\" is not noexec"                           },
+		 "policy document: writablePaths[0]: /ok: \"exec\" is not noexec"                                                             },
 		{"{\"timeout\":\"never\"}",                                        "policy document: timeout: \"never\" is no duration "
-                 "such as 90s, 1m30s or 1500 (ms)"                                                                 },
-		{"{\"timeout\":{}}",								"timeout: not a plain value"      },
-		{"{\"timeout\":[]}",								"timeout: not a plain value"								 },
-		{"{\"timeout\":1.5}",					"policy document: timeout: \"1.5\" is no duration such as "
-                 "90s, 1m30s or 1500 (ms)"     },
+					    "such as 90s, 1m30s or 1500 (ms)"                      },
+		{"{\"timeout\":{}}",					       "timeout: not a plain value"                               },
+		{"{\"timeout\":[]}",					       "timeout: not a plain value"                               },
+		{"{\"timeout\":1.5}",					      "policy document: timeout: \"1.5\" is no duration such as "
+				      "90s, 1m30s or 1500 (ms)"                                          },
 		{"{\"resources\":{\"cpu\":\"0\"}}",
-		 "policy document: resources: cpu: \"0\" CPUs do not fit"                                                           },
+		 "policy document: resources: cpu: \"0\" CPUs do not fit"                                                                     },
 		{"{\"resources\":{\"cpu\":\"0.5m\"}}",
 		 "policy document: resources: cpu: \"0.5m\" is no number of CPUs such as 2, 0.5 or "
-		 "500m"},
+		 "500m"														       },
 		{"{\"resources\":{\"cpu\":99999999999999999999}}",
 		 "policy document: resources: cpu: \"99999999999999999999\" is no number of CPUs "
 		 "such as 2, 0.5 or "
-		 "500m"													     },
-		{"{\"resources\":{\"memory\":-1}}",                                  "policy document: resources: memory: \"-1\" is "
-                 "no size such as 64Mi, 512M or 1048576"},
+		 "500m"														       },
+		{"{\"resources\":{\"memory\":-1}}",                                "policy document: resources: memory: \"-1\" is "
+						    "no size such as 64Mi, 512M or 1048576"},
 		{"{\"resources\":{\"pids\":-1}}",
-		 "policy document: resources: pids: \"-1\" is no number"                                                    },
-		{"{\"runAsUser\":4294967295}",                         "runAsUser: 4294967295 does not fit"                                    },
-		{"{\"runAsUser\":\"root\"}",             "runAsUser: not an integer" },
+		 "policy document: resources: pids: \"-1\" is no number"                                                                      },
+		{"{\"runAsUser\":4294967295}",                                     "runAsUser: 4294967295 does not fit"                       },
+		{"{\"runAsUser\":\"root\"}",                                       "runAsUser: not an integer"                                },
 		{"{\"networkAccess\":{\"ingress\":true}}",
-		 "policy document: networkAccess: ingress: only false is possible in this version"                        },
+		 "policy document: networkAccess: ingress: only false is possible in this version"                                            },
 		{"{\"networkAccess\":{\"egress\":[{\"ports\":[1]}]}}",
-		 "networkAccess: egress[0]: domain: missing"          },
+		 "networkAccess: egress[0]: domain: missing"										  },
 		{"{\"networkAccess\":{\"egress\":[\"x\"]}}",
-		 "networkAccess: egress[0]: not an object"                                                },
+		 "networkAccess: egress[0]: not an object"										    },
 	};
 	own_arena struct arena a = {0};
 	struct policy_doc d;
