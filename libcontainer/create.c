@@ -405,7 +405,7 @@ static int clone_child(void *ctx, struct err *e)
 	struct init in = {
 		.plan = &c->plan,
 		.arena = c->arena,
-		.fs = c->fs,
+		.fs = c->fs ? fs_copy(c->arena, c->fs) : NULL,
 		.cgroup = c->cgroup,
 		.sync = fds[1],
 		.listen = c->listen,
@@ -437,6 +437,7 @@ static int clone_child(void *ctx, struct err *e)
 	int r = spawn(&s, &c->pid, &c->pidfd, e);
 
 	(void)close(fds[1]);
+	close_sources(c);
 	own_close(&c->listen);
 	own_close(&c->console_socket);
 	own_close(&c->warden_end);

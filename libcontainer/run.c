@@ -72,6 +72,7 @@ static int wait_for_end(struct create *c, int *code, struct err *e)
 	int status = 0;
 
 	c->foreground.watch = &w;
+	c->foreground.plain = c->opts->direct;
 
 	/* Others may work on it while it runs. */
 	store_unlock(c->dir);
@@ -85,7 +86,8 @@ static int wait_for_end(struct create *c, int *code, struct err *e)
 		(void)!destroy(c, &ignored);
 		return r;
 	}
-	*code = foreground_exit_code(status);
+	*code = c->foreground.ended_by ? 128 + c->foreground.ended_by
+				       : foreground_exit_code(status);
 	if (c->warden)
 		last_look(c, code);
 	if (c->opts->keep)

@@ -151,33 +151,38 @@ void json_str(struct json_out *o, const char *s)
 	quoted(o, s);
 }
 
-/* The digits of n, from the end of a buffer; snprintf takes ten times as long. */
+/* A number and room for its digits, from the end; snprintf takes ten times as long. */
 enum { MAX_DIGITS = 24 };
-static char *digits_of(char buf[MAX_DIGITS], uint64_t n)
-{
-	char *at = buf + MAX_DIGITS - 1;
+struct digits {
+	char text[MAX_DIGITS];
+	size_t at; /* where they begin */
+};
 
-	*at = '\0';
+static void put_digits(struct digits *d, uint64_t n)
+{
+	d->at = MAX_DIGITS - 1;
+	d->text[d->at] = '\0';
 	do
-		*--at = (char)('0' + n % 10);
+		d->text[--d->at] = (char)('0' + n % 10);
 	while (n /= 10);
-	return at;
 }
 
 void json_int(struct json_out *o, int64_t n)
 {
-	char buf[MAX_DIGITS], *at = digits_of(buf, n < 0 ? -(uint64_t)n : (uint64_t)n);
+	struct digits d;
 
+	put_digits(&d, n < 0 ? -(uint64_t)n : (uint64_t)n);
 	if (n < 0)
-		*--at = '-';
-	json_raw(o, at);
+		d.text[--d.at] = '-';
+	json_raw(o, d.text + d.at);
 }
 
 void json_uint(struct json_out *o, uint64_t n)
 {
-	char buf[MAX_DIGITS];
+	struct digits d;
 
-	json_raw(o, digits_of(buf, n));
+	put_digits(&d, n);
+	json_raw(o, d.text + d.at);
 }
 
 void json_bool(struct json_out *o, bool yes)

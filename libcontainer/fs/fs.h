@@ -89,6 +89,8 @@ int fs_open(struct arena *a, const struct fs_plan *p, const struct fs_owner *own
  * id-mapped.  Known when open has returned.
  */
 const char *const *fs_recorded(const struct fs *fs, size_t *n);
+/* For a child that shares this memory but not the descriptors: it opens and closes its own. */
+struct fs *fs_copy(struct arena *a, const struct fs *fs);
 /* Closes what is open; for the runtime's side after the clone. NULL allowed. */
 void fs_close(struct fs *fs);
 

@@ -91,6 +91,16 @@ int fs_open(struct arena *a, const struct fs_plan *p, const struct fs_owner *own
 	return r;
 }
 
+struct fs *fs_copy(struct arena *a, const struct fs *fs)
+{
+	struct fs *copy = arena_new(a, sizeof(*copy));
+
+	*copy = *fs;
+	copy->trees = arena_array(a, fs->n_trees + 1, sizeof(*copy->trees));
+	memcpy(copy->trees, fs->trees, fs->n_trees * sizeof(*copy->trees));
+	return copy;
+}
+
 const char *const *fs_recorded(const struct fs *fs, size_t *n)
 {
 	*n = fs->n_recorded;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -125,7 +126,49 @@ static int reap(pid_t pid, int *status)
 	return 0;
 }
 
-static int on_signals(struct foreground *f, int pidfd, int master)
+/* The signals that end a program which says nothing about them. */
+static bool ends(int sig)
+{
+	static const int ending[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM};
+
+	for (size_t i = 0; i < LEN(ending); i++)
+		if (ending[i] == sig)
+			return true;
+	return false;
+}
+
+/* Whether pid has said something: a handler, ignored, or blocked for later. */
+static bool minds(pid_t pid, int sig)
+{
+	static const char *const masks[] = {"\nSigBlk:\t", "\nSigIgn:\t", "\nSigCgt:\t"};
+	char path[64], text[8192];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	if (file_peek(AT_FDCWD, path, text, sizeof(text)) < 0)
+		return true; /* it has gone */
+	for (size_t i = 0; i < LEN(masks); i++) {
+		const char *at = strstr(text, masks[i]);
+
+		if (at && strtoull(at + strlen(masks[i]), NULL, 16) >> (sig - 1) & 1)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * To pid 1 of a pid namespace the kernel does not deliver what it has no handler for: who runs one
+ * program and nothing else expects it to end all the same.
+ */
+static void deliver(struct foreground *f, pid_t pid, int pidfd, int sig)
+{
+	(void)sys_pidfd_send_signal(pidfd, sig);
+	if (!f->plain || !ends(sig) || minds(pid, sig))
+		return;
+	f->ended_by = sig;
+	(void)sys_pidfd_send_signal(pidfd, SIGKILL);
+}
+
+static int on_signals(struct foreground *f, pid_t pid, int pidfd, int master)
 {
 	struct signalfd_siginfo si;
 
@@ -136,7 +179,7 @@ static int on_signals(struct foreground *f, int pidfd, int master)
 			copy_size(f->tty, master);
 		/* A write to a closed pipe of ours, urgent data of ours: not the container's. */
 		else if (sig != SIGCHLD && sig != SIGPIPE && sig != SIGURG)
-			(void)sys_pidfd_send_signal(pidfd, sig);
+			deliver(f, pid, pidfd, sig);
 	}
 	return 0;
 }
@@ -222,7 +265,7 @@ int foreground_wait(struct foreground *f, pid_t pid, int pidfd, int master, int 
 		if (poll(p, N, -1) < 0 && errno != EINTR)
 			return err_set(e, errno, "poll");
 		if (p[SIGNALS].revents)
-			on_signals(f, pidfd, master);
+			on_signals(f, pid, pidfd, master);
 		if (p[MASTER].revents & (POLLIN | POLLHUP | POLLERR))
 			open = to_host(master);
 		if (open && p[MASTER].revents & POLLOUT && in.len)

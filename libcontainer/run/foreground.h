@@ -28,6 +28,8 @@ struct foreground {
 	unsigned long long mask[16];
 	const struct notify *notify;          /* whose messages are relayed meanwhile; NULL: none */
 	const struct foreground_watch *watch; /* NULL: none */
+	bool plain;                           /* signals end the program as if it were no pid 1 */
+	int ended_by;                         /* the one that did, 0: none */
 };
 
 int foreground_begin(struct foreground *f, struct err *e) MUST_CHECK;

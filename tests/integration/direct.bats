@@ -396,3 +396,27 @@ document() { echo "$1" >"$T/doc.json"; }
 	END
 	refuses 'nowhere' --policy "$T/nowhere" -- true
 }
+
+@test "direct: a program without handlers ends by TERM, INT and HUP as it would outside" {
+	local sig code
+	for sig in TERM:143 INT:130 HUP:129; do
+		rm -f "$T/o"
+		"${BR[@]}" run --rootfs "$B/rootfs" --id "$ID" -- sh -c 'echo up; exec sleep 100' >"$T/o" 2>"$T/e" </dev/null 3>&- &
+		PIDS+=($!)
+		appears "$T/o"
+		kill -s "${sig%:*}" "$!"
+		code=0
+		wait $! || code=$?
+		is "$code" "${sig#*:}"
+	done
+}
+
+@test "direct: a program that ignores TERM goes on" {
+	"${BR[@]}" run --rootfs "$B/rootfs" --id "$ID" -- sh -c 'trap "" TERM; echo up; sleep 1; exit 5' >"$T/o" 2>"$T/e" </dev/null 3>&- &
+	PIDS+=($!)
+	appears "$T/o"
+	kill $!
+	local code=0
+	wait $! || code=$?
+	is "$code" 5
+}
