@@ -325,13 +325,16 @@ check-unit: unit-programs
 	@tests/lib/run-programs unit $(UNIT)
 check-fuzz: fuzz-programs
 	@tests/lib/run-programs fuzz $(FUZZ)
+# levels_bad.bats hides what a level needs from a build with faults.
 check-integration: all test-programs
+	@$(MAKE) --no-print-directory FAULT=1 all
 	@tests/lib/run-bats integration $(BATS)
 # AddressSanitizer and UndefinedBehaviorSanitizer: unit tests and corpora, then the program
 # itself through the verbs (leaks are looked for in the unit tests: children leave by _exit).
 SAN_BATS ?= tests/integration/create_start.bats tests/integration/run.bats \
 	tests/integration/exec.bats tests/integration/kill_delete.bats \
-	tests/integration/bad_config.bats
+	tests/integration/bad_config.bats tests/integration/levels.bats \
+	tests/integration/levels_exec.bats tests/integration/direct.bats
 check-san:
 	@$(MAKE) --no-print-directory SAN=1 all unit-programs fuzz-programs test-programs
 	@$(MAKE) --no-print-directory SAN=1 san-run

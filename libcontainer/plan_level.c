@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/inroot.h"
 #include "base/own.h"
 #include "base/str.h"
 #include "direct.h"
@@ -395,6 +396,12 @@ static void record_gaps(struct arena *a, struct plan_level *l, const struct hard
 	}
 }
 
+static int check_filters(const struct level_seccomp *s, struct err *e)
+{
+	return str_eq(s->policy, "none") ? 0
+					 : level_filter_possible(str_eq(s->violation, "notify"), e);
+}
+
 int plan_level_finish(struct arena *a, struct plan_level *l, struct plan *p, struct err *e)
 {
 	const struct level *lv = &l->policy.level;
@@ -404,7 +411,8 @@ int plan_level_finish(struct arena *a, struct plan_level *l, struct plan *p, str
 	if (plan_level_harden(a, &l->policy, &p->config, p->ns.make, p->ns.join, &l->harden, e) < 0)
 		return -e->code;
 	harden_probe(&host);
-	if (harden_check(&l->harden, &host, e) < 0)
+	if (inroot_possible(e) < 0 || check_filters(&lv->seccomp, e) < 0 ||
+	    harden_check(&l->harden, &host, e) < 0)
 		return err_wrap(e, "level %s", lv->name);
 	record_gaps(a, l, &host);
 	l->harden.memfd_noexec &= host.memfd_noexec;

@@ -42,6 +42,17 @@ int inroot_open(int root, const char *path, int flags, int how, struct err *e)
 	return fd >= 0 || !e ? fd : err_set(e, -fd, "open %s", path);
 }
 
+int inroot_possible(struct err *e)
+{
+	own_fd int fd = sys_openat2(AT_FDCWD, "/", O_PATH, 0, RESOLVE_IN_ROOT);
+
+	return fd >= 0 ? 0
+		       : err_msg(e, errno,
+				 "openat2 is required, but the kernel has none, or a filter around "
+				 "brig hides it (%s): Linux 5.6 or later",
+				 err_text(errno));
+}
+
 /* The next component of *p into name; false at the end of the path. */
 static bool next_part(const char **p, char name[NAME_MAX + 1], int *r)
 {

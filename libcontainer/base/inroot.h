@@ -37,4 +37,7 @@ int inroot_mkfile(int root, const char *path, struct err *e) MUST_CHECK;
  */
 int inroot_parent(int root, const char *path, const char **name, struct err *e) MUST_CHECK;
 
+/* Whether the kernel can resolve paths within a root at all; without it nothing here works. */
+int inroot_possible(struct err *e) MUST_CHECK;
+
 #endif

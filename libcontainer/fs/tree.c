@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/fault.h"
 #include "base/own.h"
 #include "base/sys.h"
 
@@ -24,6 +25,18 @@ int tree_clone(int dirfd, const char *path, bool recursive, struct err *e)
 	return fd >= 0 ? fd : err_set(e, errno, "open mount source %s", path);
 }
 
+static int set_attributes(int tree, bool recursive, struct mount_attr *attr)
+{
+	if (fault_hides("mount_setattr"))
+		return -ENOSYS;
+	if (attr->attr_set & MOUNT_ATTR_IDMAP && fault_hides("idmap"))
+		return -EINVAL;
+	return mount_setattr(tree, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), attr,
+			     sizeof(*attr)) < 0
+		       ? -errno
+		       : 0;
+}
+
 int tree_set(int tree, const struct fs_attrs *attrs, uint64_t propagation, int userns,
 	     bool recursive, struct err *e)
 {
@@ -39,11 +52,14 @@ int tree_set(int tree, const struct fs_attrs *attrs, uint64_t propagation, int u
 	}
 	if (!attr.attr_set && !attr.attr_clr && !attr.propagation)
 		return 0;
-	if (mount_setattr(tree, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr,
-			  sizeof(attr)) < 0)
-		return err_set(e, errno, "set mount attributes%s",
-			       userns >= 0 ? " and id mapping" : "");
-	return 0;
+	int r = set_attributes(tree, recursive, &attr);
+	if (r == -ENOSYS)
+		return err_msg(e, ENOSYS,
+			       "mount_setattr: the kernel has none: Linux 5.12 or later is needed, "
+			       "and a seccomp filter around brig that lets it pass");
+	return r == 0 ? 0
+		      : err_set(e, -r, "set mount attributes%s",
+				userns >= 0 ? " and id mapping" : "");
 }
 
 int tree_propagate(int tree, const struct fs_options *o, struct err *e)

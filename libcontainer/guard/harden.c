@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
@@ -67,22 +68,6 @@ static bool core_limit_settable(void)
 	return getrlimit(RLIMIT_CORE, &old) == 0 && (old.rlim_max > 0 || may_raise_limits());
 }
 
-/* Test builds: BRIG_FAULT_HIDE=landlock,mdwe makes the host look as if it lacked them. */
-#ifdef BRIG_FAULT
-static bool hidden(const char *mechanism)
-{
-	const char *list = getenv("BRIG_FAULT_HIDE"), *at = list ? strstr(list, mechanism) : NULL;
-
-	return at && (at == list || at[-1] == ',') && strchr(",", at[strlen(mechanism)]);
-}
-#else
-static bool hidden(const char *mechanism)
-{
-	(void)mechanism; /* nothing is */
-	return false;
-}
-#endif
-
 /* Of sysctls that are no namespace's own, procfs looks at the user id, not at capabilities.  One
  * that is read-only here is not in brig's own procfs. */
 static bool may_write(const char *sysctl)
@@ -93,12 +78,13 @@ static bool may_write(const char *sysctl)
 void harden_probe(struct harden_host *out)
 {
 	*out = (struct harden_host){
-		.landlock_abi = hidden("landlock") ? 0 : landlock_abi(),
-		.mdwe = !hidden("mdwe") && prctl(PR_GET_MDWE, 0, 0, 0, 0) >= 0,
+		.landlock_abi = landlock_abi(),
+		.mdwe = !fault_hides("mdwe") && prctl(PR_GET_MDWE, 0, 0, 0, 0) >= 0,
 		.speculation_ssb = per_task(PR_SPEC_STORE_BYPASS),
 		.speculation_ib = per_task(PR_SPEC_INDIRECT_BRANCH),
 		.core_scheduling = core_scheduling_built(),
-		.memfd_noexec = !hidden("memfd_noexec") && may_write("/proc/sys/vm/memfd_noexec"),
+		.memfd_noexec =
+			!fault_hides("memfd_noexec") && may_write("/proc/sys/vm/memfd_noexec"),
 		.core_one = core_limit_settable(),
 	};
 	out->smt = out->core_scheduling && smt_active();

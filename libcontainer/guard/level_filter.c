@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include "base/fault.h"
 #include "base/str.h"
 #include "guard/bpfcheck.h"
 #include "guard/level_filter_data.h"
@@ -103,5 +106,32 @@ int level_filter_stack(struct arena *a, const struct level_filter *level,
 		io->flags |=
 			SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
 	}
+	return 0;
+}
+
+static int action_available(uint32_t action)
+{
+	if (fault_hides("seccomp"))
+		return -ENOSYS;
+	if (action == SECCOMP_RET_USER_NOTIF && fault_hides("seccomp_notify"))
+		return -EOPNOTSUPP;
+	return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0 ? 0 : -errno;
+}
+
+int level_filter_possible(bool notify, struct err *e)
+{
+	int r = action_available(SECCOMP_RET_KILL_PROCESS);
+
+	if (r < 0)
+		return err_msg(e, -r,
+			       "seccomp is required, but the kernel has none, or a filter around "
+			       "brig hides it (%s): a kernel with CONFIG_SECCOMP_FILTER",
+			       err_text(-r));
+	r = notify ? action_available(SECCOMP_RET_USER_NOTIF) : 0;
+	if (r < 0)
+		return err_msg(e, -r,
+			       "seccomp user notification is required, but the kernel has none "
+			       "(%s): Linux 5.0 or later",
+			       err_text(-r));
 	return 0;
 }

@@ -45,4 +45,7 @@ int level_filter_stack(struct arena *a, const struct level_filter *level,
 /* The name of a system call of this architecture by number, NULL: unknown to this build. */
 const char *level_filter_syscall_name(long nr);
 
+/* Whether the kernel has what the filters need; an error names what is missing and the remedy. */
+int level_filter_possible(bool notify, struct err *e) MUST_CHECK;
+
 #endif

@@ -5,11 +5,23 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/fdpass.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "guard/seccomp.h"
 #include "specs/json_print.h"
+
+static long set_filter(unsigned int flags, const struct sock_fprog *prog)
+{
+	bool listens = flags & SECCOMP_FILTER_FLAG_NEW_LISTENER;
+
+	if (fault_hides("seccomp") || (listens && fault_hides("seccomp_notify"))) {
+		errno = fault_hides("seccomp") ? ENOSYS : EINVAL;
+		return -1;
+	}
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, prog);
+}
 
 int seccomp_install(const struct seccomp_program *p, int *listener, struct err *e)
 {
@@ -19,7 +31,11 @@ int seccomp_install(const struct seccomp_program *p, int *listener, struct err *
 	if (!p->insns)
 		return 0;
 	log_debug("seccomp filter flags: %u", p->flags);
-	long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, p->flags, &prog);
+	long r = set_filter(p->flags, &prog);
+	if (r < 0 && errno == ENOSYS)
+		return err_msg(e, ENOSYS,
+			       "seccomp: the kernel has none, or a filter around brig hides it: "
+			       "CONFIG_SECCOMP_FILTER is needed");
 	if (r < 0 && errno == EACCES)
 		return err_set(e, EACCES,
 			       "load seccomp filter: neither no_new_privs nor CAP_SYS_ADMIN");

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/own.h"
 #include "net/table/table.h"
 
@@ -102,11 +103,13 @@ static int table_exists(int sock, struct err *e)
 
 int egress_deny_all(struct err *e)
 {
-	own_fd int sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+	own_fd int sock = fault_hides("nf_tables")
+				  ? -1
+				  : socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
 	struct answers a;
 
 	if (sock < 0)
-		return refused(errno, "socket", e);
+		return refused(fault_hides("nf_tables") ? EPROTONOSUPPORT : errno, "socket", e);
 	int state = table_exists(sock, e), kind = EGRESS_RESETS;
 	while (state >= 0) {
 		const struct egress_table *t = &egress_tables[state][kind];

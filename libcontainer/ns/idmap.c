@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "base/file.h"
 #include "base/own.h"
 
@@ -219,14 +220,30 @@ static int open_userns(const struct idmap *m, pid_t pid, struct err *e)
 	return fd >= 0 ? fd : err_set(e, errno, "open %s", path);
 }
 
+static int no_userns(int code, struct err *e)
+{
+	/* clone(2): EUSERS until Linux 4.8 */
+	if (code == ENOSPC || code == EUSERS)
+		return err_msg(e, code,
+			       "no user namespace can be made: user.max_user_namespaces is 0 or "
+			       "reached, raise it with sysctl");
+	if (code == EINVAL)
+		return err_msg(e, code,
+			       "no user namespace can be made: the kernel has none, one with "
+			       "CONFIG_USER_NS is needed");
+	return err_set(e, code, "make a user namespace for an id mapping");
+}
+
 int idmap_userns(const struct idmap *m, struct err *e)
 {
 	char stack[8192] __attribute__((aligned(16)));
 	/* No exit signal: the caller's SIGCHLD handling is not its business. */
-	pid_t pid = clone(hold, stack + sizeof(stack), CLONE_VM | CLONE_NEWUSER, NULL);
+	bool hidden = fault_hides("userns");
+	pid_t pid =
+		hidden ? -1 : clone(hold, stack + sizeof(stack), CLONE_VM | CLONE_NEWUSER, NULL);
 
 	if (pid < 0)
-		return err_set(e, errno, "make a user namespace for an id mapping");
+		return no_userns(hidden ? ENOSPC : errno, e);
 	int fd = open_userns(m, pid, e);
 	(void)kill(pid, SIGKILL); /* cannot fail: our child, not reaped yet */
 	while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
