@@ -33,6 +33,8 @@ static const struct race races[] = {
 	{"kill, delete",   "run -d -b b ID", "kill ID KILL",         "delete --force ID", 1, 2, true },
 	{"pause, delete",  "run -d -b b ID", "pause ID",             "delete --force ID", 1, 2, true },
 	{"exec, delete",   "run -d -b b ID", "exec -d ID /bin/true", "delete --force ID", 1, 2, true },
+	{"exec, kill",     "run -d -b b ID", "exec -d ID /bin/true", "kill ID KILL",      1, 2, false},
+	{"exec, exec",     "run -d -b b ID", "exec -d ID /bin/true", "exec ID /bin/true", 2, 2, false},
 	{"pause, kill",    "run -d -b b ID", "pause ID",             "kill ID KILL",      1, 2, false},
 };
 enum { N_RACES = sizeof(races) / sizeof(races[0]) };
