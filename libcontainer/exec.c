@@ -285,12 +285,19 @@ static int add_caps(struct exec *x, struct err *e)
 static int find_host_uid(struct exec *x, struct err *e)
 {
 	struct idmap map;
+	uint32_t ignored;
 	int r = idmap_read(x->arena, (pid_t)x->state.pid, &map, e);
 
 	if (r < 0)
 		return r;
 	if (!idmap_uid_to_host(&map, x->process.creds.uid, &x->host_uid))
 		return err_msg(e, EINVAL, "user: uid %u is not mapped", x->process.creds.uid);
+	if (!idmap_gid_to_host(&map, x->process.creds.gid, &ignored))
+		return err_msg(e, EINVAL, "user: gid %u is not mapped", x->process.creds.gid);
+	for (size_t i = 0; i < x->process.creds.n_groups; i++)
+		if (!idmap_gid_to_host(&map, x->process.creds.groups[i], &ignored))
+			return err_msg(e, EINVAL, "user: additional gid %u is not mapped",
+				       x->process.creds.groups[i]);
 	return 0;
 }
 

@@ -213,6 +213,16 @@ static struct idpool_config pool_of(const struct admin *admin)
 	};
 }
 
+/*
+ * A pod's ids are for who shares its namespaces, and for the sandbox's own container, whose id
+ * is the key: an annotation alone, which anybody may set, gets nobody into them.
+ */
+static void check_pod(struct plan_level *l, const struct plan *p)
+{
+	if (!(p->ns.join & (CLONE_NEWNET | CLONE_NEWIPC)) && !str_eq(l->policy.pod, p->id))
+		l->policy.pod = NULL;
+}
+
 int plan_level_userns(struct arena *a, struct plan_level *l, struct plan *p, struct err *e)
 {
 	const struct oci_linux *c = p->config.linux_;
@@ -239,6 +249,7 @@ int plan_level_userns(struct arena *a, struct plan_level *l, struct plan *p, str
 	if (p->nested)
 		return identity_map(a, l, e);
 	l->pooled = l->map_mounts = true;
+	check_pod(l, p);
 	l->pool = pool_of(&l->policy.admin);
 	return pooled_map(a, l, &p->config.process->user, e);
 }

@@ -479,3 +479,25 @@ cp_probe() { cp "$TOP/build/bin/probe" "$B/rootfs/bin/probe"; }
 	[ "$status" != 0 ]
 	[ "$(wc -l <<<"$output")" = 1 ] || fail "$output"
 }
+
+# The first host id of a container's user namespace.
+first_id() {
+	local pid
+	pid=$("${BR[@]}" state "$1" | jq .pid)
+	awk '{ print $2; exit }' "/proc/$pid/uid_map"
+}
+
+@test "a level: another pod's ids are not had by an annotation alone" {
+	at standard
+	config '.annotations["io.kubernetes.cri.sandbox-id"] = "'"$ID"'-pod" | .process.args = ["sleep", "100"]'
+	ok run -d -b "$B" "$ID-pod" # the pod's own container
+	ok run -d -b "$B" "$ID"     # somebody else, who names it
+	local base
+	base=$(first_id "$ID-pod")
+	[ "$(first_id "$ID")" != "$base" ]
+	# one who shares its network
+	config --arg p "/proc/$("${BR[@]}" state "$ID-pod" | jq .pid)/ns/net" \
+		'.linux.namespaces |= map(if .type == "network" then .path = $p else . end)'
+	ok run -d -b "$B" "$ID-2"
+	is "$(first_id "$ID-2")" "$base"
+}

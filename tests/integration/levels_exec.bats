@@ -83,7 +83,7 @@ beside() {
 		err_has 'not mapped'
 	done
 	no exec --additional-gids 7 "$ID" true
-	err_has '7'
+	err_has 'additional gid 7 is not mapped'
 }
 
 @test "exec at high: secret-looking names are dropped unless they are allowed" {
