@@ -78,8 +78,9 @@ enum { N_SCENARIOS = sizeof(scenarios) / sizeof(scenarios[0]) };
 
 /* Here the process has told that it is ready: that it dies cannot be told from an execve. */
 static const char *const may_succeed[] = {
-	"child/ready",       "child/await start", "child/startContainer hooks", "child/execute",
-	"join/early filter", "join/user",         "join/find program",          "join/execute"};
+	"child/ready",   "child/await start", "child/startContainer hooks",
+	"child/execute", "join/ready",        "join/early filter",
+	"join/user",     "join/find program", "join/execute"};
 enum { N_MAY_SUCCEED = sizeof(may_succeed) / sizeof(may_succeed[0]) };
 
 /* What these fail at leaves the container as it was, or stopped, to be looked at. */
