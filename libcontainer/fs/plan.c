@@ -9,37 +9,13 @@
 
 #include "base/log.h"
 #include "base/own.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "base/sys.h"
 #include "fs/dev.h"
 #include "fs/minimal.h"
 #include "fs/mount.h"
 #include "fs/tree.h"
-
-/* Absolute, without ".", "..", empty parts: as runc reads destinations (filepath.Clean). */
-static char *clean_path(struct arena *a, const char *path)
-{
-	char *out = arena_new(a, strlen(path) + 2), *end = out;
-
-	for (const char *s = path; *s;) {
-		s += strspn(s, "/");
-		size_t n = strcspn(s, "/");
-
-		if (n == 2 && s[0] == '.' && s[1] == '.') {
-			while (end > out && *--end != '/')
-				;
-		} else if (n && !(n == 1 && s[0] == '.')) {
-			*end++ = '/';
-			memcpy(end, s, n);
-			end += n;
-		}
-		s += n;
-	}
-	*end = '\0';
-	if (end == out)
-		memcpy(out, "/", 2);
-	return out;
-}
 
 static char *host_path(struct arena *a, const char *bundle, const char *path)
 {
@@ -178,7 +154,7 @@ static int plan_mount(struct arena *a, const struct fs_request *req, const struc
 		return r;
 	if (!c->destination || !*c->destination)
 		return err_msg(e, EINVAL, "destination: missing");
-	m->dest = clean_path(a, c->destination);
+	m->dest = path_clean(a, c->destination);
 	m->type = c->type;
 	m->source = c->source;
 	m->kind = m->opt.remount                           ? FS_MOUNT_REMOUNT
@@ -246,7 +222,7 @@ static void plan_levels(struct arena *a, const struct fs_request *req, struct fs
 		return;
 	p->readonly = true;
 	if (process && process->cwd && *process->cwd)
-		p->cwd = clean_path(a, process->cwd);
+		p->cwd = path_clean(a, process->cwd);
 }
 
 int fs_plan_make(struct arena *a, const struct fs_request *req, const struct fs_plan **out,

@@ -32,30 +32,6 @@ int apply_refuse(struct apply *x, const char *field, const char *asked, const ch
 	return err_msg(e, EPERM, "%s: %s is refused: %s", field, asked, reason);
 }
 
-char *apply_clean_path(struct arena *a, const char *path)
-{
-	char *out = arena_new(a, strlen(path) + 2), *end = out;
-
-	for (const char *s = path; *s;) {
-		s += strspn(s, "/");
-		size_t n = strcspn(s, "/");
-
-		if (n == 2 && s[0] == '.' && s[1] == '.') {
-			while (end > out && *--end != '/')
-				;
-		} else if (n && !(n == 1 && s[0] == '.')) {
-			*end++ = '/';
-			memcpy(end, s, n);
-			end += n;
-		}
-		s += n;
-	}
-	*end = '\0';
-	if (end == out)
-		memcpy(out, "/", 2);
-	return out;
-}
-
 bool apply_is_below(const char *path, const char *dir)
 {
 	size_t n = strlen(dir);

@@ -26,8 +26,6 @@ static inline bool apply_on(const bool *b)
 	return b && *b;
 }
 
-/* Absolute and without ".", ".." and empty parts; lexical only. */
-char *apply_clean_path(struct arena *a, const char *path);
 /* Whether path is dir or below it; both cleaned. */
 bool apply_is_below(const char *path, const char *dir);
 /* n words with a separator between them; "" for none. */

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "policy/mount_edit.h"
 
@@ -251,7 +252,7 @@ int apply_mounts(struct apply *x, struct err *e)
 	bool dev = true;
 	for (size_t i = 0; i < kept.n; i++) {
 		all.v[all.n++] = kept.v[i];
-		if (dev && str_eq(apply_clean_path(x->a, kept.v[i].destination), "/dev")) {
+		if (dev && str_eq(path_clean(x->a, kept.v[i].destination), "/dev")) {
 			apply_own_dev(x, &kept, &all);
 			dev = false;
 		}

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "policy/mount_edit.h"
 
@@ -9,7 +10,7 @@
 static bool has_dest(struct apply *x, const struct mount_list *l, const char *dest)
 {
 	for (size_t i = 0; i < l->n; i++)
-		if (str_eq(apply_clean_path(x->a, l->v[i].destination), dest))
+		if (str_eq(path_clean(x->a, l->v[i].destination), dest))
 			return true;
 	return false;
 }
@@ -70,7 +71,7 @@ void apply_own_dev(struct apply *x, const struct mount_list *given, struct mount
 static bool is_covered(struct apply *x, const struct mount_list *given, const char *path)
 {
 	for (size_t i = 0; i < given->n; i++)
-		if (apply_is_below(path, apply_clean_path(x->a, given->v[i].destination)))
+		if (apply_is_below(path, path_clean(x->a, given->v[i].destination)))
 			return true;
 	return false;
 }
@@ -131,7 +132,7 @@ int apply_own_writable(struct apply *x, const struct mount_list *given, struct m
 	size_t n = 0;
 
 	for (size_t i = 0; i < w->n_paths; i++) {
-		struct place p = {.path = apply_clean_path(x->a, w->paths[i])};
+		struct place p = {.path = path_clean(x->a, w->paths[i])};
 
 		if (is_kernels(p.path))
 			return apply_refuse(x, "writable.paths", p.path,

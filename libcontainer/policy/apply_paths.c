@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "base/path.h"
 #include "base/str.h"
 
 /* --- root, masked and read-only paths ----------------------------------------------------- */
@@ -150,7 +151,7 @@ static bool is_default(const struct apply *x, const struct oci_device *d)
 {
 	return (str_eq(d->type, "c") || str_eq(d->type, "u")) && d->major && d->minor && d->path &&
 	       apply_is_default_device(*d->major, *d->minor) &&
-	       apply_is_below(apply_clean_path(x->a, d->path), "/dev");
+	       apply_is_below(path_clean(x->a, d->path), "/dev");
 }
 
 static int check_devices(struct apply *x, struct err *e)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "base/rlimit.h"
 #include "base/str.h"
 
 /* --- capabilities ------------------------------------------------------------------------- */
@@ -65,26 +66,6 @@ static void apply_capabilities(struct apply *x, struct oci_process *p)
 }
 
 /* --- resource limits ---------------------------------------------------------------------- */
-
-static const struct word limits[] = {
-	{"RLIMIT_AS",         RLIMIT_AS        },
-	{"RLIMIT_CORE",       RLIMIT_CORE      },
-	{"RLIMIT_CPU",        RLIMIT_CPU       },
-	{"RLIMIT_DATA",       RLIMIT_DATA      },
-	{"RLIMIT_FSIZE",      RLIMIT_FSIZE     },
-	{"RLIMIT_LOCKS",      RLIMIT_LOCKS     },
-	{"RLIMIT_MEMLOCK",    RLIMIT_MEMLOCK   },
-	{"RLIMIT_MSGQUEUE",   RLIMIT_MSGQUEUE  },
-	{"RLIMIT_NICE",       RLIMIT_NICE      },
-	{"RLIMIT_NOFILE",     RLIMIT_NOFILE    },
-	{"RLIMIT_NPROC",      RLIMIT_NPROC     },
-	{"RLIMIT_RSS",        RLIMIT_RSS       },
-	{"RLIMIT_RTPRIO",     RLIMIT_RTPRIO    },
-	{"RLIMIT_RTTIME",     RLIMIT_RTTIME    },
-	{"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
-	{"RLIMIT_STACK",      RLIMIT_STACK     },
-	{NULL,		0		},
-};
 
 static const struct level_limits *limits_of(const struct apply *x)
 {
@@ -154,7 +135,7 @@ static void apply_rlimits(struct apply *x, struct oci_process *p)
 
 	for (size_t i = 0; i < p->n_rlimits; i++) {
 		const struct oci_rlimit *r = &p->rlimits[i];
-		const struct word *w = word_find(limits, r->type ? r->type : "");
+		const struct word *w = word_find(rlimit_words, r->type ? r->type : "");
 
 		if (w && w->value == RLIMIT_CORE) {
 			apply_cut(x, "process.rlimits.RLIMIT_CORE",

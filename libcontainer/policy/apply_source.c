@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/own.h"
+#include "base/path.h"
 #include "base/str.h"
 
 /*
@@ -56,7 +57,7 @@ static char *resolve(struct arena *a, const char *path)
 {
 	char real[PATH_MAX];
 
-	return realpath(path, real) ? arena_strdup(a, real) : apply_clean_path(a, path);
+	return realpath(path, real) ? arena_strdup(a, real) : path_clean(a, path);
 }
 
 /* Relative ones count from the bundle; without one nothing may lead out of it. */
@@ -65,7 +66,7 @@ static char *full_path(struct apply *x, const char *source)
 	if (source[0] == '/')
 		return resolve(x->a, source);
 	if (!x->f->bundle)
-		return apply_clean_path(x->a, arena_printf(x->a, "/%s", source));
+		return path_clean(x->a, arena_printf(x->a, "/%s", source));
 	return resolve(x->a, arena_printf(x->a, "%s/%s", x->f->bundle, source));
 }
 

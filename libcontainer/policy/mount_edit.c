@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/own.h"
+#include "base/path.h"
 #include "base/str.h"
 
 void mount_edit_begin(struct apply *x, const char *field, const struct oci_mount *m,
@@ -11,7 +12,7 @@ void mount_edit_begin(struct apply *x, const char *field, const struct oci_mount
 	*out = (struct mount_edit){
 		.m = *m,
 		.field = field,
-		.dest = apply_clean_path(x->a, m->destination ? m->destination : ""),
+		.dest = path_clean(x->a, m->destination ? m->destination : ""),
 		.words = arena_array(x->a, m->n_options + MOUNT_EDIT_MORE, sizeof(*out->words)),
 		.n_words = m->n_options,
 	};

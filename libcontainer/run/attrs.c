@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/procfd.h"
+#include "base/rlimit.h"
 #include "base/str.h"
 #include "run/sysctl.h"
 
@@ -60,26 +61,6 @@ struct attrs_plan {
 	const char *oom_score_adj; /* text to write */
 	const struct sysctl *sysctls;
 	size_t n_sysctls;
-};
-
-static const struct word rlimit_words[] = {
-	{"RLIMIT_AS",         RLIMIT_AS        },
-	{"RLIMIT_CORE",       RLIMIT_CORE      },
-	{"RLIMIT_CPU",        RLIMIT_CPU       },
-	{"RLIMIT_DATA",       RLIMIT_DATA      },
-	{"RLIMIT_FSIZE",      RLIMIT_FSIZE     },
-	{"RLIMIT_LOCKS",      RLIMIT_LOCKS     },
-	{"RLIMIT_MEMLOCK",    RLIMIT_MEMLOCK   },
-	{"RLIMIT_MSGQUEUE",   RLIMIT_MSGQUEUE  },
-	{"RLIMIT_NICE",       RLIMIT_NICE      },
-	{"RLIMIT_NOFILE",     RLIMIT_NOFILE    },
-	{"RLIMIT_NPROC",      RLIMIT_NPROC     },
-	{"RLIMIT_RSS",        RLIMIT_RSS       },
-	{"RLIMIT_RTPRIO",     RLIMIT_RTPRIO    },
-	{"RLIMIT_RTTIME",     RLIMIT_RTTIME    },
-	{"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
-	{"RLIMIT_STACK",      RLIMIT_STACK     },
-	{NULL,		0		},
 };
 
 enum { POLICY_FIFO = 1, POLICY_RR = 2, POLICY_DEADLINE = 6 };

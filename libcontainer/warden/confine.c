@@ -16,14 +16,6 @@
 #include "base/own.h"
 #include "warden/internal.h"
 
-#if defined(__x86_64__)
-#define OWN_ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define OWN_ARCH AUDIT_ARCH_AARCH64
-#else
-#error "which audit architecture is this?"
-#endif
-
 /* Memory is the allocator's; openat, unlinkat and renameat write "ended"; fcntl duplicates the
  * pidfd; sigaltstack is the sanitizers' before an exit; the rest is the loop. */
 static const unsigned int allowed[] = {

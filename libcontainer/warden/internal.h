@@ -7,6 +7,15 @@
 
 #include "warden/warden.h"
 
+/* What the kernel reports for this build's own calls; for <linux/audit.h> in who uses it. */
+#if defined(__x86_64__)
+#define OWN_ARCH AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define OWN_ARCH AUDIT_ARCH_AARCH64
+#else
+#error "which audit architecture is this?"
+#endif
+
 /* What the files of this room share; nothing outside includes it. */
 
 /*

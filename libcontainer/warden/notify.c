@@ -17,14 +17,6 @@
 #include "base/own.h"
 #include "warden/internal.h"
 
-#if defined(__x86_64__)
-#define OWN_ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define OWN_ARCH AUDIT_ARCH_AARCH64
-#else
-#error "which audit architecture is this?"
-#endif
-
 /* Attempts read at a time: a flood must not keep the wall clock waiting. */
 enum { BATCH = 64, NOTIF_MAX = 1024, X32_BIT = 0x40000000 };
 
