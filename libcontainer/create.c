@@ -446,7 +446,6 @@ static int clone_child(void *ctx, struct err *e)
 
 void create_kill_child(struct create *c)
 {
-
 	(void)sys_pidfd_send_signal(c->pidfd, SIGKILL);
 	while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
 		;

@@ -33,8 +33,7 @@ int unix_connect(const char *path, struct err *e)
 	return take_fd(&sock);
 }
 
-int fd_send(int sock, const void *data, size_t len, const int *fds, size_t n_fds, const char *what,
-	    struct err *e)
+int fd_put(int sock, const void *data, size_t len, const int *fds, size_t n_fds, int flags)
 {
 	union {
 		struct cmsghdr align;
@@ -45,7 +44,7 @@ int fd_send(int sock, const void *data, size_t len, const int *fds, size_t n_fds
 	ssize_t n;
 
 	if (n_fds > MAX_FDS)
-		return err_set(e, E2BIG, "send to %s", what);
+		return -E2BIG;
 	if (n_fds) {
 		m.msg_control = &control;
 		m.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
@@ -56,11 +55,17 @@ int fd_send(int sock, const void *data, size_t len, const int *fds, size_t n_fds
 		memcpy(CMSG_DATA(c), fds, sizeof(int) * n_fds);
 	}
 	do
-		n = sendmsg(sock, &m, MSG_NOSIGNAL);
+		n = sendmsg(sock, &m, MSG_NOSIGNAL | flags);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return err_set(e, errno, "send to %s", what);
-	if ((size_t)n != len)
-		return err_set(e, EIO, "send to %s", what);
-	return 0;
+		return -errno;
+	return (size_t)n == len ? 0 : -EIO;
+}
+
+int fd_send(int sock, const void *data, size_t len, const int *fds, size_t n_fds, const char *what,
+	    struct err *e)
+{
+	int r = fd_put(sock, data, len, fds, n_fds, 0);
+
+	return r < 0 ? err_set(e, -r, "send to %s", what) : 0;
 }

@@ -9,6 +9,12 @@
 int unix_connect(const char *path, struct err *e) MUST_CHECK;
 
 /*
+ * One message, with descriptors by SCM_RIGHTS, never half of it (EIO); flags: MSG_DONTWAIT or
+ * 0.  0 or -errno: callers name what they sent.
+ */
+int fd_put(int sock, const void *data, size_t len, const int *fds, size_t n_fds,
+	   int flags) MUST_CHECK;
+/*
  * Sends data with descriptors by SCM_RIGHTS in one message; nothing is closed.  what names
  * the peer in errors.
  */

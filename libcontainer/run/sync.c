@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/fdpass.h"
 #include "base/own.h"
 
 static const char *const names[SYNC_TYPES] = {
@@ -41,29 +42,9 @@ int sync_pair(int fds[2], struct err *e)
 /* len: how much of *m matters; most messages are the first eight bytes. */
 static int put(int fd, const struct sync_msg *m, size_t len, int passed, struct err *e)
 {
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = {0};
-	struct iovec iov = {.iov_base = (void *)(size_t)m, .iov_len = len};
-	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
-	ssize_t n;
+	int r = fd_put(fd, m, len, &passed, passed >= 0, 0);
 
-	if (passed >= 0) {
-		h.msg_control = &control;
-		h.msg_controllen = sizeof(control);
-		struct cmsghdr *c = CMSG_FIRSTHDR(&h);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &passed, sizeof(int));
-	}
-	do
-		n = sendmsg(fd, &h, MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
-	if (n != (ssize_t)len)
-		return err_set(e, n < 0 ? errno : EIO, "send %s", name_of(m->type));
-	return 0;
+	return r < 0 ? err_set(e, -r, "send %s", name_of(m->type)) : 0;
 }
 
 enum { SHORT = offsetof(struct sync_msg, text) };

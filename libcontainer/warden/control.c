@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/fdpass.h"
 #include "base/own.h"
 #include "warden/internal.h"
 
@@ -17,29 +18,9 @@ enum { BACKLOG = 16, ANSWER_SECONDS = 10, FDS_ROOM = 8 };
 
 static int put(int sock, const struct warden_msg *m, int fd, int flags, struct err *e)
 {
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = {0};
-	struct iovec iov = {.iov_base = (void *)(uintptr_t)m, .iov_len = sizeof(*m)};
-	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
-	ssize_t n;
+	int r = fd_put(sock, m, sizeof(*m), &fd, fd >= 0, flags);
 
-	if (fd >= 0) {
-		h.msg_control = &control;
-		h.msg_controllen = sizeof(control);
-		struct cmsghdr *c = CMSG_FIRSTHDR(&h);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &fd, sizeof(int));
-	}
-	do
-		n = sendmsg(sock, &h, MSG_NOSIGNAL | flags);
-	while (n < 0 && errno == EINTR);
-	if (n != (ssize_t)sizeof(*m))
-		return err_set(e, n < 0 ? errno : EIO, "warden: send");
-	return 0;
+	return r < 0 ? err_set(e, -r, "warden: send") : 0;
 }
 
 /* The first descriptor of a message; whatever else was put into it is closed. */
