@@ -6,8 +6,8 @@
 #   make FAULT=1    fault    -DBRIG_FAULT: a named step can be told to fail (tests/fault)
 #   make COV=1      cov      gcov counters
 # CC CFLAGS CPPFLAGS LDFLAGS PREFIX DESTDIR are honoured; V=1 shows commands; WERROR=1 makes
-# warnings errors; STATIC_LIBS=0 links yajl, cap and seccomp as shared libraries; STATIC=0 keeps libc
-# shared (docs/benchmarks.md tells what linking all of brig statically gains and costs).
+# warnings errors; STATIC_LIBS=0 links yajl, cap, seccomp and md as shared libraries; STATIC=0 keeps
+# libc shared (docs/benchmarks.md tells what linking all of brig statically gains and costs).
 
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
@@ -102,16 +102,16 @@ ifeq ($(FAULT),1)
 FLAVOUR_CFLAGS += -DBRIG_FAULT
 endif
 
-LIBS_PC := yajl libcap libseccomp
+LIBS_PC := yajl libcap libseccomp libmd
 LIBS_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS_PC) libmnl 2>/dev/null)
 # Each shared library costs about 0.1 ms at every start, so the archives are taken where the
 # distribution has them.  libmnl is loaded only by who needs it, never linked.
 static_lib = $(filter /%,$(shell $(CC) -print-file-name=$(1)))
-ARCHIVES := $(foreach a,libyajl_s.a libcap.a libseccomp.a,$(call static_lib,$(a)))
-ifeq ($(STATIC_LIBS)$(words $(ARCHIVES)),13)
+ARCHIVES := $(foreach a,libyajl_s.a libcap.a libseccomp.a libmd.a,$(call static_lib,$(a)))
+ifeq ($(STATIC_LIBS)$(words $(ARCHIVES)),14)
 LIBS := $(ARCHIVES)
 else
-LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS_PC) 2>/dev/null || echo -lyajl -lcap -lseccomp)
+LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS_PC) 2>/dev/null || echo -lyajl -lcap -lseccomp -lmd)
 endif
 
 COMPILE = $(CC) $(BASE_CFLAGS) $(FLAVOUR_CFLAGS) $(LIBS_CFLAGS) $(CPPFLAGS) $(CFLAGS)
@@ -120,7 +120,7 @@ LINK = $(CC) $(CFLAGS) $(FLAVOUR_LDFLAGS) $(LDFLAGS)
 # and 0.7 MiB less memory (docs/benchmarks.md).  libmnl has no archive and is loaded by the few
 # who need it (dlopen), which ties such a brig to the glibc of the machine it was built on.  The linker
 # warns of that; its own switch against warnings would also hide what is undefined.
-ifeq ($(FLAVOUR)$(STATIC_LIBS)$(if $(filter-out 0,$(STATIC)),$(words $(ARCHIVES) $(call static_lib,libc.a))),plain14)
+ifeq ($(FLAVOUR)$(STATIC_LIBS)$(if $(filter-out 0,$(STATIC)),$(words $(ARCHIVES) $(call static_lib,libc.a))),plain15)
 LINK_BRIG = $(subst -pie,-static-pie,$(LINK))
 else
 LINK_BRIG = $(LINK)
@@ -274,7 +274,7 @@ TOOL_WERROR := $(if $(filter 1,$(WERROR)),-Werror)
 build/bin/probe: $(wildcard tests/probe/*.c tests/probe/*.h) Makefile
 	$(say) PROBE $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(STD) $(WARN) $(TOOL_WERROR) -O1 -g -static -o $@ $(filter %.c,$^)
+	$(Q)$(CC) $(STD) $(WARN) $(TOOL_WERROR) -O1 -g -static -o $@ $(filter %.c,$^) -lresolv
 build/bin/attack: $(wildcard tests/attack/*.c tests/attack/*.h) Makefile
 	$(say) PROBE $@
 	@mkdir -p $(@D)
@@ -293,13 +293,18 @@ build/bin/calls: tests/bench/calls.c Makefile
 	$(say) BENCH $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(STD) $(WARN) $(TOOL_WERROR) -O2 -static -o $@ $<
+build/bin/first: tests/bench/first.c Makefile
+	$(say) BENCH $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(STD) $(WARN) $(TOOL_WERROR) -O2 -fno-stack-protector -nostartfiles -static -o $@ $<
 build/bin/abtime: tests/bench/abtime.c Makefile
 	$(say) BENCH $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(STD) $(WARN) $(TOOL_WERROR) -O2 -o $@ $<
 
-FAULT_TESTS := $(patsubst %,build/fault/bin/%,steps races storage stress)
-build/fault/bin/%: tests/fault/%.c tests/fault/common.c tests/fault/left.c tests/fault/fault.h Makefile
+FAULT_TESTS := $(patsubst %,build/fault/bin/%,steps network grants log races storage stress)
+build/fault/bin/%: tests/fault/%.c tests/fault/common.c tests/fault/left.c tests/fault/left_net.c \
+		tests/fault/fault.h Makefile
 	$(say) TEST $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(STD) $(WARN) $(TOOL_WERROR) -O1 -g -o $@ $(filter %.c,$^)
@@ -310,14 +315,17 @@ unit-programs: $(UNIT)
 fuzz-programs: $(FUZZ)
 test-programs: build/bin/probe build/bin/attack $(BIN)/under
 
-# Every stage prints its tests and writes build/results/STAGE.count; tests/lib/summary adds up.
+# Every stage prints its tests and writes build/results/STAGE.count; tests/lib/summary says again what
+# failed and adds up.
 STAGES := lint unit fuzz san integration attack engines fault vm
 # san has three parts.
 SUMMARY := $(patsubst san,san-unit san-fuzz san-bats,$(STAGES))
 .PHONY: check $(STAGES:%=check-%)
 check: all unit-programs fuzz-programs test-programs
 	@rm -rf build/results
-	@for s in $(STAGES); do echo "== $$s"; $(MAKE) --no-print-directory check-$$s || :; done
+	@mkdir -p build/results
+	@for s in $(STAGES); do echo "== $$s"; \
+		$(MAKE) --no-print-directory check-$$s 2>&1 | tee build/results/$$s.txt; done
 	@tests/lib/summary $(SUMMARY)
 
 check-lint: lint
@@ -334,7 +342,9 @@ check-integration: all test-programs
 SAN_BATS ?= tests/integration/create_start.bats tests/integration/run.bats \
 	tests/integration/exec.bats tests/integration/kill_delete.bats \
 	tests/integration/bad_config.bats tests/integration/levels.bats \
-	tests/integration/levels_exec.bats tests/integration/direct.bats
+	tests/integration/levels_exec.bats tests/integration/direct.bats \
+	tests/integration/limits_bad.bats tests/integration/warden_limits.bats \
+	tests/integration/results.bats
 check-san:
 	@$(MAKE) --no-print-directory SAN=1 all unit-programs fuzz-programs test-programs
 	@$(MAKE) --no-print-directory SAN=1 san-run
@@ -379,10 +389,14 @@ fmt:
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
 
 .PHONY: bench soak
-bench: all build/bin/floor build/bin/abtime build/bin/calls
+bench: all build/bin/floor build/bin/abtime build/bin/calls build/bin/first
 	@tests/bench/run $(ROWS)
-soak: all build/bin/abtime
+soak: all build/bin/abtime build/bin/probe $(B)/unit/test_audit_crowd
 	@tests/bench/soak $(or $(COUNT),10000)
+	@tests/bench/soak-resets $(or $(RESETS),1000)
+	@tests/stress/ends $(or $(ENDS),2000)
+	@tests/stress/pool $(or $(CYCLES),10000)
+	@BRIG_AUDIT_EACH=$(or $(RECORDS),10000) $(B)/unit/test_audit_crowd
 
 .PHONY: coverage
 coverage:
@@ -439,7 +453,10 @@ help:
 	@echo '  lint [TIDY=1]      format, layers, sizes, scripts, both compilers [and clang-tidy]'
 	@echo '  fmt                clang-format on every C file'
 	@echo '  bench [ROWS=...]   the table of docs/benchmarks.md against crun, runc and the floor'
-	@echo '  soak COUNT=10000   containers one after the other, looking for leaks'
+	@echo '  soak COUNT=10000   containers one after the other, looking for leaks; RESETS=1000 of a sandbox of'
+	@echo '                     each level; ENDS=2000 sandboxes that end in every way, whose results must be'
+	@echo '                     right; CYCLES=10000 over a pool by racing callers; eight writers of an audit'
+	@echo '                     log, RECORDS=10000 each'
 	@echo '  coverage           line coverage of the unit and integration tests'
 	@echo '  install uninstall  PREFIX=/usr/local DESTDIR='
 	@echo '  man dist clean'

@@ -98,6 +98,9 @@ static int load(struct checkpoint *c, struct err *e)
 	if (!str_eq(c->state.level, "custom"))
 		return err_msg(e, ENOTSUP, "level %s: a checkpoint could not be restored within it",
 			       c->state.level);
+	if (c->state.egress)
+		return err_msg(e, ENOTSUP,
+			       "egress rules: a restored container would not have them");
 	enum status st = status_of(c->dir, &c->state, c->cgroup);
 	if (st != STATUS_RUNNING && st != STATUS_PAUSED)
 		return err_msg(e, EINVAL, "container cannot be checkpointed in %s state",

@@ -3,13 +3,17 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/own.h"
 #include "base/sys.h"
 #include "cgroup/cgroup.h"
 #include "container.h"
 #include "cpu/resctrl.h"
+#include "evidence.h"
+#include "lease.h"
 #include "status.h"
 #include "store.h"
+#include "touched.h"
 
 /* A container found by its id; close with control_done. */
 struct control {
@@ -44,10 +48,9 @@ static int control_open(struct control *c, const struct container_host *h, const
 
 static int signal_init(const struct brig_state *s, int sig, struct err *e)
 {
-	own_fd int pidfd = sys_pidfd_open((pid_t)s->pid, 0);
+	own_fd int pidfd = process_pidfd(s->pid, s->start_time);
 
-	/* Between the two looks the number cannot have changed hands: pidfd holds it. */
-	if (pidfd < 0 || process_start_time((pid_t)s->pid) != s->start_time)
+	if (pidfd < 0)
 		return err_msg(e, ESRCH, "container not running");
 	if (sys_pidfd_send_signal(pidfd, sig) < 0)
 		return errno == ESRCH ? err_msg(e, ESRCH, "container not running")
@@ -81,7 +84,15 @@ int container_kill(const struct container_host *h, const char *id, int sig, bool
 
 	if (r < 0)
 		return r;
+	/* It is sent in any case. */
+	struct err ignored;
+	if (sig && touched_note(c.dir, &c.state, "kill", &ignored) < 0)
+		log_debug("%s", ignored.msg);
 	r = send_signal(&c, sig, all, e);
+	if (r == 0 && sig && c.state.audit)
+		evidence_tell(&c.state, "SandboxSignalled", "kill",
+			      arena_printf(&c.arena, "{\"signal\":%d,\"all\":%s}", sig,
+					   all ? "true" : "false"));
 	control_done(&c);
 	return r;
 }
@@ -93,11 +104,15 @@ int container_pause(const struct container_host *h, const char *id, struct err *
 
 	if (r < 0)
 		return r;
-	if (c.status != STATUS_RUNNING && c.status != STATUS_CREATED)
+	if (lease_check(h, c.dir, &c.state, LEASE_TO_TEND, NULL, e) < 0)
+		r = -e->code;
+	else if (c.status != STATUS_RUNNING && c.status != STATUS_CREATED)
 		r = err_msg(e, EINVAL, "container not running or created: %s",
 			    status_name(c.status));
 	else
 		r = cgroup_freeze(c.cgroup, true, e);
+	if (r == 0)
+		evidence_tell(&c.state, "SandboxPaused", "pause", NULL);
 	control_done(&c);
 	return r;
 }
@@ -109,9 +124,14 @@ int container_resume(const struct container_host *h, const char *id, struct err 
 
 	if (r < 0)
 		return r;
-	if (c.status != STATUS_PAUSED)
+	if (lease_check(h, c.dir, &c.state, LEASE_TO_TEND, NULL, e) < 0)
+		r = -e->code;
+	else if (c.status != STATUS_PAUSED)
 		r = err_msg(e, EINVAL, "container not paused");
-	else
+	/* It lets it go on, what quarantine has stopped, too: not without its record. */
+	if (r == 0)
+		r = evidence_note(&c.state, "SandboxResumed", "resume", NULL, e);
+	if (r == 0)
 		r = cgroup_freeze(c.cgroup, false, e);
 	control_done(&c);
 	return r;
@@ -127,6 +147,14 @@ int container_update(const struct container_host *h, const char *id, const struc
 		return ret;
 	if (c.status == STATUS_STOPPED || c.status == STATUS_CREATING)
 		ret = err_msg(e, ESRCH, "container not running");
+	/* What is parked would not be what was verified any more. */
+	if (ret == 0)
+		ret = lease_check(h, c.dir, &c.state, LEASE_TO_USE, NULL, e);
+	/* It may widen: not without its record. */
+	if (ret == 0)
+		ret = evidence_note(&c.state, "SandboxUpdated", "update", NULL, e);
+	if (ret == 0)
+		ret = touched_note(c.dir, &c.state, "update", e);
 	if (ret == 0)
 		ret = cgroup_update(a, c.cgroup, r, e);
 	if (ret == 0 && rdt)

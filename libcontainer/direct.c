@@ -257,6 +257,37 @@ static int make_root(struct arena *a, const struct container_direct *d, struct o
 	return 0;
 }
 
+/* Without "no limit": who wants none leaves the option out. */
+static int take_sizes(struct arena *a, const struct container_direct *d, struct policy_wishes *out,
+		      struct err *e)
+{
+	const struct {
+		const char *option;
+		const int64_t *from;
+		const uint64_t **to;
+	} sizes[] = {
+		{"fsize",         d->fsize,         &out->fsize        },
+		{"max-output",    d->output,        &out->output       },
+		{"disk",          d->disk,          &out->disk         },
+		{"inodes",        d->inodes,        &out->inodes       },
+		{"net-bytes",     d->net_bytes,     &out->net_bytes    },
+		{"net-bandwidth", d->net_bandwidth, &out->net_bandwidth},
+	};
+
+	for (size_t i = 0; i < LEN(sizes); i++) {
+		uint64_t *n = arena_new(a, sizeof(*n));
+
+		if (!sizes[i].from)
+			continue;
+		if (*sizes[i].from < 1)
+			return err_msg(e, EINVAL, "--%s: %lld is too little: 1 is the least",
+				       sizes[i].option, (long long)*sizes[i].from);
+		*n = (uint64_t)*sizes[i].from;
+		*sizes[i].to = n;
+	}
+	return 0;
+}
+
 int direct_wishes(struct arena *a, const struct container_direct *d, struct policy_wishes *out,
 		  struct err *e)
 {
@@ -266,22 +297,58 @@ int direct_wishes(struct arena *a, const struct container_direct *d, struct poli
 		.language = d->language,
 		.pin = d->pin,
 		.memory = d->memory,
+		.swap = d->swap,
 		.pids = d->pids,
 		.nofile = d->nofile,
-		.wall_ms = d->wall_ms ? &d->wall_ms : NULL,
+		.wall_ms = d->wall_ms,
+		.cpu_ms = d->cpu_ms,
+		.grace_ms = d->grace_ms,
+		.io = d->io,
+		.n_io = d->n_io,
 		.write = w,
 		.n_write = d->n_write,
-		.egress = d->egress,
-		.n_egress = d->n_egress,
+		.egress = d->network.egress,
+		.n_egress = d->network.n_egress,
+		.ingress = d->network.ingress,
+		.n_ingress = d->network.n_ingress,
+		.net_rate = d->net_rate,
+		.net_open = d->net_open,
+		.net_conns = d->net_conns,
 	};
 	for (size_t i = 0; i < d->n_write; i++)
 		if (wish_write(a, d->write[i], &w[i], e) < 0)
 			return err_wrap(e, "--write");
+	if (take_sizes(a, d, out, e) < 0)
+		return -e->code;
 	if (!d->cpus)
 		return 0;
 	double *cpus = arena_new(a, sizeof(*cpus));
 	out->cpus = cpus;
 	return wish_cpus(d->cpus, cpus, e) < 0 ? err_wrap(e, "--cpus") : 0;
+}
+
+/* --net join:PATH is a namespace by path; the other words are of a new one. */
+static int make_namespaces(struct arena *a, const struct container_direct *d, struct oci_linux *l,
+			   struct err *e)
+{
+	struct oci_namespace *own = arena_array(a, LEN(namespaces), sizeof(*own));
+	const char *path = d->network.net && str_starts(d->network.net, "join:")
+				   ? d->network.net + strlen("join:")
+				   : NULL;
+
+	l->namespaces = namespaces;
+	l->n_namespaces = LEN(namespaces);
+	if (!path)
+		return 0;
+	if (*path != '/')
+		return err_msg(e, EINVAL, "--net join:PATH: \"%.80s\" is not an absolute path",
+			       path);
+	memcpy(own, namespaces, sizeof(namespaces));
+	for (size_t i = 0; i < LEN(namespaces); i++)
+		if (str_eq(own[i].type, "network"))
+			own[i].path = path;
+	l->namespaces = own;
+	return 0;
 }
 
 int direct_config(struct arena *a, const struct container_direct *d, struct oci_config *out,
@@ -292,15 +359,14 @@ int direct_config(struct arena *a, const struct container_direct *d, struct oci_
 
 	*out = (struct oci_config){.oci_version = "1.3.0", .hostname = "brig", .linux_ = l};
 	*l = (struct oci_linux){
-		.namespaces = namespaces,
-		.n_namespaces = LEN(namespaces),
 		.masked_paths = masked,
 		.n_masked_paths = LEN(masked) - 1,
 		.readonly_paths = readonly,
 		.n_readonly_paths = LEN(readonly) - 1,
 		.resources = r,
 	};
-	if (make_root(a, d, out, e) < 0 || make_mounts(a, d, out, e) < 0)
+	if (make_namespaces(a, d, l, e) < 0 || make_root(a, d, out, e) < 0 ||
+	    make_mounts(a, d, out, e) < 0)
 		return -e->code;
 	return make_process(a, d, out, e);
 }

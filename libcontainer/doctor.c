@@ -65,6 +65,16 @@ static const struct row rows[] = {
 	 "current microcode and kernel, no mitigations=off"                                                         },
 	{"nf_tables",           NEED_REQUIRED, NEED_REQUIRED, ANYBODY,  doctor_nf_tables,
 	 "modprobe nf_tables nf_tables_inet, at boot by /etc/modules-load.d"                                        },
+	{"egress-grants",       NEED_NOT,      NEED_NOT,      ANYBODY,  doctor_egress_grants,
+	 "install libmnl (package libmnl0); modprobe nf_tables nf_conntrack nft_ct nft_limit "
+	 "nft_log nft_reject_inet"										  },
+	{"net-veth",            NEED_NOT,      NEED_NOT,      ROOT,     doctor_net_veth,
+	 "install libmnl (package libmnl0); modprobe veth nft_masq nf_nat; CAP_NET_ADMIN over the "
+	 "host's network"											   },
+	{"net-veth-ipv6",       NEED_NOT,      NEED_NOT,      ROOT,     doctor_net_veth_ipv6,
+	 "a kernel of version 6.17 or later, or sysctl net.ipv6.conf.all.forwarding=1"                              },
+	{"net-pasta",           NEED_NOT,      NEED_NOT,      ROOTLESS, doctor_net_pasta,
+	 "install pasta (package passt); chmod 0666 /dev/net/tun (udev does so) and modprobe tun"                   },
 	{"cgroup-memory",       NEED_REQUIRED, NEED_REQUIRED, ANYBODY,  doctor_memory,
 	 "boot with cgroup_enable=memory; for a plain user: delegate it "
 	 "(systemd: Delegate=yes of user@.service)"								 },
@@ -79,6 +89,8 @@ static const struct row rows[] = {
 	{"cgroup-cpuset",       NEED_NOT,      NEED_REQUIRED, ANYBODY,  doctor_cpuset,
 	 "a kernel with CONFIG_CPUSETS; for a plain user: delegate it "
 	 "(systemd: Delegate=cpu cpuset memory pids of user@.service)"                                              },
+	{"cpu-topology",        NEED_NOT,      NEED_WISHED,   ANYBODY,  doctor_cpu_topology,
+	 "let the hypervisor show which CPUs are threads of one core, or do without --pin cores"                    },
 	{"id-pool",             NEED_REQUIRED, NEED_REQUIRED, ROOT,     doctor_id_pool,
 	 "a larger or another range as ids.first and ids.count of brig.json, apart from "
 	 "/etc/subuid; delete sandboxes that are done"							      },
@@ -89,6 +101,8 @@ static const struct row rows[] = {
 	 "mend the file that --system-config or /etc/brig/brig.json is"                                             },
 	{"levels",              NEED_REQUIRED, NEED_REQUIRED, ANYBODY,  doctor_levels,
 	 "mend or remove the file in the directory of levels"                                                       },
+	{"audit-log",           NEED_NOT,      NEED_REQUIRED, ANYBODY,  doctor_audit_log,
+	 "a directory that only you can write to, as audit.path of brig.json (docs/audit.md)"                       },
 };
 
 static bool blocks(enum container_need need, enum container_found found)

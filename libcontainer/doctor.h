@@ -47,6 +47,11 @@ struct finding doctor_seccomp(struct doctor *d);
 struct finding doctor_seccomp_notify(struct doctor *d);
 struct finding doctor_nf_tables(struct doctor *d);
 
+struct finding doctor_egress_grants(struct doctor *d);
+struct finding doctor_net_veth(struct doctor *d);
+struct finding doctor_net_veth_ipv6(struct doctor *d);
+struct finding doctor_net_pasta(struct doctor *d);
+
 struct finding doctor_landlock(struct doctor *d);
 struct finding doctor_mdwe(struct doctor *d);
 struct finding doctor_memfd_noexec(struct doctor *d);
@@ -58,10 +63,12 @@ struct finding doctor_swap(struct doctor *d);
 struct finding doctor_pids(struct doctor *d);
 struct finding doctor_cpu(struct doctor *d);
 struct finding doctor_cpuset(struct doctor *d);
+struct finding doctor_cpu_topology(struct doctor *d);
 struct finding doctor_id_pool(struct doctor *d);
 struct finding doctor_subordinate_ids(struct doctor *d);
 struct finding doctor_admin_file(struct doctor *d);
 struct finding doctor_levels(struct doctor *d);
+struct finding doctor_audit_log(struct doctor *d);
 
 /* kernel's build date in utsname.version as days since 1970; false: it has none. */
 bool doctor_build_day(const char *version, long *day);

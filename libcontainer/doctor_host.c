@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "doctor.h"
 #include "ns/idpool.h"
+#include "plan_audit.h"
 #include "policy/policy.h"
 
 /* --- hardening ----------------------------------------------------------------------------- */
@@ -275,4 +276,26 @@ struct finding doctor_levels(struct doctor *d)
 		if (policy_level_load(d->a, &d->admin, names[i], &level, &e) < 0)
 			return found(false, arena_strdup(d->a, e.msg));
 	return found(true, arena_printf(d->a, "%zu, all valid", n));
+}
+
+/* Nothing is made: whether it could be. */
+struct finding doctor_audit_log(struct doctor *d)
+{
+	const struct admin_audit *u = &d->admin.audit;
+	const struct state_audit *at = plan_audit_of_admin(d->a, u, !d->privileged || d->nested);
+
+	if (str_eq(u->when, "never"))
+		return found(false, "brig.json says audit.when \"never\"");
+	if (!at)
+		return found(false, "neither HOME nor XDG_STATE_HOME says where it is");
+	char *dir = arena_strdup(d->a, at->path);
+	for (char *slash = strrchr(dir, '/'); slash && slash != dir; slash = strrchr(dir, '/')) {
+		*slash = 0;
+		if (access(dir, F_OK) == 0)
+			break;
+	}
+	if (access(dir, W_OK | X_OK) < 0)
+		return found(false,
+			     arena_printf(d->a, "%s: %s cannot be written to", at->path, dir));
+	return found(true, at->path);
 }

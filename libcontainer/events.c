@@ -1,8 +1,8 @@
 #include <errno.h>
 #include <poll.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/own.h"
 #include "base/sys.h"
 #include "cgroup/cgroup.h"
@@ -51,14 +51,6 @@ struct watch {
 	void *ctx;
 };
 
-static int64_t clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
-}
-
 static int emit_stats(const struct watch *w)
 {
 	own_arena struct arena a = {0};
@@ -81,14 +73,14 @@ static int emit_oom(struct watch *w)
 
 static void watch_until_end(struct watch *w)
 {
-	int64_t next = clock_ms() + (int64_t)w->interval_ms;
+	int64_t next = clock_monotonic_ms() + (int64_t)w->interval_ms;
 
 	for (;;) {
 		struct pollfd p[] = {
 			{.fd = w->pidfd,  .events = POLLIN},
 			{.fd = w->oom.fd, .events = POLLIN},
 		};
-		int64_t left = next - clock_ms();
+		int64_t left = next - clock_monotonic_ms();
 		int n = poll(p, LEN(p), left > 0 ? (int)left : 0);
 
 		/*
@@ -99,7 +91,7 @@ static void watch_until_end(struct watch *w)
 			return;
 		if (p[0].revents || (n < 0 && errno != EINTR))
 			return;
-		if (clock_ms() < next)
+		if (clock_monotonic_ms() < next)
 			continue;
 		if (emit_stats(w) != 0)
 			return;

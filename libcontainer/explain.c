@@ -7,6 +7,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "container.h"
+#include "io_device.h"
 #include "plan.h"
 #include "policy/levels.h"
 #include "policy/policy.h"
@@ -97,8 +98,8 @@ static int read_config(struct arena *a, const char *path, struct oci_config *out
 }
 
 /* What create would make of the bundle's config.json; nothing is made. */
-static int apply(struct arena *a, const struct container_host *h, struct policy *p,
-		 struct oci_config *c, struct err *e)
+static int apply(struct arena *a, const struct container_host *h, const char *bundle,
+		 struct policy *p, struct oci_config *c, struct err *e)
 {
 	struct policy_facts facts = {
 		.rootless = !plan_is_privileged(),
@@ -108,7 +109,8 @@ static int apply(struct arena *a, const struct container_host *h, struct policy 
 
 	if (p->custom)
 		return 0;
-	if (policy_facts_read(&facts, e) < 0 || policy_apply(a, p, &facts, c, e) < 0)
+	if (policy_facts_read(&facts, e) < 0 || io_devices_find(a, p, c, bundle, e) < 0 ||
+	    policy_apply(a, p, &facts, c, e) < 0)
 		return err_wrap(e, "level %s", p->level.name);
 	return 0;
 }
@@ -137,7 +139,7 @@ static int resolve(struct arena *a, const struct container_host *h,
 		req.document = &document;
 	}
 	int r = policy_resolve(a, &req, out, e);
-	return r < 0 || !q->bundle ? r : apply(a, h, out, &config, e);
+	return r < 0 || !q->bundle ? r : apply(a, h, q->bundle, out, &config, e);
 }
 
 static int saved(struct arena *a, const struct container_host *h, const char *id,

@@ -136,13 +136,7 @@ void images_discard(struct images *im)
 
 bool images_is_bind(const struct oci_mount *m)
 {
-	bool bind = str_eq(m->type, "bind"), remount = false;
-
-	for (size_t i = 0; i < m->n_options; i++) {
-		bind |= str_eq(m->options[i], "bind") || str_eq(m->options[i], "rbind");
-		remount |= str_eq(m->options[i], "remount");
-	}
-	return bind && !remount;
+	return oci_mount_is_bind(m) && !oci_mount_has(m, "remount");
 }
 
 static const char *link_of(struct arena *a, int fd)

@@ -23,6 +23,7 @@
 #include "run/hooks.h"
 #include "run/sync.h"
 #include "session.h"
+#include "work.h"
 
 /* What the steps share. */
 struct child {
@@ -30,6 +31,8 @@ struct child {
 	const struct plan *plan;
 	struct fs *fs;
 	struct process process;
+	int given[SYNC_GO_FDS];   /* by start: other work */
+	struct plan_process late; /* that */
 	int conn; /* where the failure of execve is told: the sync pair, or start's connection */
 };
 
@@ -86,7 +89,28 @@ static bool denies_egress(const void *ctx)
 {
 	const struct plan *p = plan_of(ctx);
 
-	return p->level && p->level->egress_deny && (p->ns.make | p->ns.join) & CLONE_NEWNET;
+	return p->level && !p->egress && p->level->egress_deny &&
+	       (p->ns.make | p->ns.join) & CLONE_NEWNET;
+}
+/* Without rules of its own it may be a guest of somebody's. */
+static bool meets_rules(const void *ctx)
+{
+	const struct plan *p = plan_of(ctx);
+
+	return !p->level && !p->egress && p->ns.join & CLONE_NEWNET;
+}
+/* Before what runs or is said in its network; where there is nothing of that kind, last of all. */
+static bool awaits_network_early(const void *ctx)
+{
+	const struct plan *p = plan_of(ctx);
+	const struct oci_hooks *h = p->config.hooks;
+
+	return p->egress && (init_wants_runtime_hooks(p) || (h && h->n_create_container) ||
+			     (p->seccomp.notify && p->seccomp_early));
+}
+static bool awaits_network_late(const void *ctx)
+{
+	return plan_of(ctx)->egress && !awaits_network_early(ctx);
 }
 static bool enters_userns(const void *ctx)
 {
@@ -124,9 +148,19 @@ static bool has_program(const void *ctx)
 {
 	return !plan_of(ctx)->no_program;
 }
+static bool limits_execution(const void *ctx)
+{
+	const struct plan *p = plan_of(ctx);
+
+	return p->level && p->level->harden.exec.limited && !p->no_program;
+}
 static bool waits_for_start(const void *ctx)
 {
 	return !plan_of(ctx)->run;
+}
+static bool awaits_grants(const void *ctx)
+{
+	return !waits_for_start(ctx) && policy_has_held(plan_of(ctx)->policy);
 }
 
 /* --- steps -------------------------------------------------------------------------------- */
@@ -180,6 +214,14 @@ static int egress(void *ctx, struct err *e)
 {
 	(void)ctx;
 	return egress_deny_all(e);
+}
+
+static int check_others_rules(void *ctx, struct err *e)
+{
+	const struct caps_plan *c = &plan_of(ctx)->process.caps;
+
+	return egress_check_caps(
+		c->bounding | c->effective | c->permitted | c->inheritable | c->ambient, e);
 }
 
 static int host_names(void *ctx, struct err *e)
@@ -261,6 +303,17 @@ static int runtime_hooks(void *ctx, struct err *e)
 	int r = sync_send(c->in->sync, SYNC_MOUNTED, e);
 
 	return r < 0 ? r : sync_expect(c->in->sync, SYNC_HOOKS_DONE, e);
+}
+
+static int await_network(void *ctx, struct err *e)
+{
+	const struct init *in = ((struct child *)ctx)->in;
+
+	if (in->resolver < 0)
+		return sync_expect(in->sync, SYNC_NETWORK, e);
+	if (in->resolver_connects && sync_expect(in->resolver, SYNC_NETWORK, e) < 0)
+		return err_wrap(e, "connect network");
+	return sync_expect(in->resolver, SYNC_READY, e) < 0 ? err_wrap(e, "egress rules") : 0;
 }
 
 /* For hooks that run inside: the pid is the one seen there (runtime.md, State). */
@@ -351,20 +404,36 @@ static int find_program(void *ctx, struct err *e)
 	return process_find(&((struct child *)ctx)->process, e);
 }
 
+static int limit_execution(void *ctx, struct err *e)
+{
+	return process_limit_execution(&((struct child *)ctx)->process, e);
+}
+
 static int ready(void *ctx, struct err *e)
 {
 	struct child *c = ctx;
 
 	/* What is kept while it waits: nothing that leads outside, nor the lock on the state. */
 	const struct hook_output *hooks = c->in->hook_output;
-	int keep[] = {c->in->sync, c->in->listen, c->in->stub,      log_fd(),
-		      hooks->out,  hooks->err,    c->process.warden};
+	int observer = c->plan->observer ? c->plan->observer->sock : -1;
+	int keep[] = {c->in->sync, c->in->listen, c->in->stub,       log_fd(),
+		      hooks->out,  hooks->err,    c->process.warden, observer};
 
 	process_close_all_but(c->plan->process.preserve_fds, keep, LEN(keep));
+	/* A plain user could not look into his own else.  Nothing else is in it until it is let go:
+	 * exec refuses. */
+	if (c->in->shows_parked && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+		return err_set(e, errno, "PR_SET_DUMPABLE");
 	/* From here on the runtime may go: a created container waits for start without it. */
 	if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0)
 		return err_set(e, errno, "PR_SET_PDEATHSIG");
 	return sync_send(c->in->sync, SYNC_READY, e);
+}
+
+/* What is a grant is looked up by paths, which the program could change. */
+static int await_grants(void *ctx, struct err *e)
+{
+	return sync_expect(((struct child *)ctx)->in->sync, SYNC_GRANTED, e);
 }
 
 /* As pid 1 signals without a handler are dropped: a created container ends by TERM and the like
@@ -382,13 +451,14 @@ static int await_start(void *ctx, struct err *e)
 	int r = sync_expect(c->in->sync, SYNC_CREATED, e);
 	if (r < 0)
 		return r;
-	(void)close(c->in->sync);
 	/* What the log was opened on belongs to create's caller, who is gone. */
 	if (log_fd() >= 0)
 		(void)close(log_fd());
 	log_setup(-1, LOG_TEXT, LOG_LEVEL_ERROR);
 	for (size_t i = 0; i < LEN(ending); i++)
 		(void)signal(ending[i], end_by_signal);
+	/* Last: who sees it closed knows that it is parked. */
+	(void)close(c->in->sync);
 	for (;;) {
 		struct err ignored;
 
@@ -396,13 +466,24 @@ static int await_start(void *ctx, struct err *e)
 		if (c->conn < 0 && errno != EINTR && errno != ECONNABORTED)
 			return err_set(e, errno, "wait for start");
 		/* A start that was killed before it said go has not happened. */
-		if (c->conn >= 0 && sync_expect(c->conn, SYNC_GO, &ignored) == 0)
+		if (c->conn >= 0 && sync_expect_go(c->conn, c->given, &ignored) == 0)
 			break;
 		if (c->conn >= 0)
 			(void)close(c->conn);
 	}
 	(void)close(c->in->listen);
-	return 0;
+	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? err_set(e, errno, "PR_SET_DUMPABLE") : 0;
+}
+
+/* Its errors are those of the program that start named. */
+static int late_work(void *ctx, struct err *e)
+{
+	struct child *c = ctx;
+
+	if (c->given[0] < 0)
+		return 0;
+	c->late = c->plan->process;
+	return work_take(&c->process, &c->late, c->given, e);
 }
 
 /* The hook's program is the image's: it gets no more than the workload does. */
@@ -442,6 +523,7 @@ static int execute(void *ctx, struct err *e)
  * - cgroup namespace after placed: it is rooted where the process is;
  * - loopback after early attributes, disable_ipv6 among them: else lo gets addresses of IPv6 and
  *   loses them again;
+ * - network before the first hook's program that is in it;
  * - everything that needs a capability or the host's paths before user;
  * - at a level the user namespace comes after all that builds: only then is nothing of the
  *   sandbox's owned by it (mounts, network, /proc);
@@ -456,6 +538,7 @@ static const struct step steps[] = {
 	{"keyring",               wants_keyring,        keyring,                NULL, STEP_NAMED},
 	{"cgroup namespace",      own_cgroup_ns,        cgroup_namespace,       NULL, STEP_NAMED},
 	{"egress",                denies_egress,        egress,                 NULL, STEP_NAMED},
+	{"others' rules",         meets_rules,          check_others_rules,     NULL, STEP_PLAIN},
 	{"host names",            has_names,            host_names,             NULL, STEP_NAMED},
 	{"open procfs",           wants_procfs,         open_procfs,            NULL, STEP_NAMED},
 	{"early attributes",      wants_procfs,         early_attributes,       NULL, STEP_NAMED},
@@ -465,6 +548,7 @@ static const struct step steps[] = {
 	{"open sources",          opens_sources,        open_sources,           NULL, STEP_NAMED},
 	{"file system",           NULL,                 build_fs,               NULL, STEP_NAMED},
 	{"console",               has_terminal,         console,                NULL, STEP_NAMED},
+	{"await network",         awaits_network_early, await_network,          NULL, STEP_PLAIN},
 	{"runtime hooks",         wants_runtime_hooks,  runtime_hooks,          NULL, STEP_NAMED},
 	{"createContainer hooks", has_create_container, create_container_hooks, NULL, STEP_PLAIN},
 	{"enter root",            NULL,                 enter_root,             NULL, STEP_NAMED},
@@ -475,8 +559,12 @@ static const struct step steps[] = {
 	{"early filter",          NULL,                 early_filter,           NULL, STEP_NAMED},
 	{"user",		  NULL,                 user,                   NULL, STEP_NAMED},
 	{"find program",          has_program,          find_program,           NULL, STEP_PLAIN},
+	{"execution",             limits_execution,     limit_execution,        NULL, STEP_NAMED},
+	{"await network late",    awaits_network_late,  await_network,          NULL, STEP_PLAIN},
 	{"ready",                 NULL,                 ready,                  NULL, STEP_NAMED},
+	{"await grants",          awaits_grants,        await_grants,           NULL, STEP_NAMED},
 	{"await start",           waits_for_start,      await_start,            NULL, STEP_NAMED},
+	{"late work",             waits_for_start,      late_work,              NULL, STEP_PLAIN},
 	{"startContainer hooks",  has_start_container,  start_container_hooks,  NULL, STEP_PLAIN},
 	{"execute",               NULL,                 execute,                NULL, STEP_PLAIN},
 };
@@ -495,6 +583,7 @@ int init_main(void *ctx)
 				  .arena = in->arena,
 				  .plan = &in->plan->process,
 				  .seccomp = &in->plan->seccomp,
+				  .observer = in->plan->observer,
 				  .seccomp_early = in->plan->seccomp_early,
 				  .skip_stub = in->plan->sealed_self,
 				  .root = -1,
@@ -507,6 +596,9 @@ int init_main(void *ctx)
 				  .host_uid = in->host_uid,
 				  .warden = in->warden,
 				  .dies_with_warden = in->foreground,
+				  .announces = true,
+				  .output = in->output,
+				  .disks = in->disks,
 				  },
 	};
 

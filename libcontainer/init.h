@@ -19,11 +19,18 @@ struct init {
 	int sync;              /* our end of the pair */
 	int listen;            /* start socket; -1: run, which does not wait */
 	int stub;
+	/* Of a resolver that was given the network already (resolver.h): the child itself waits for
+	 * its words; -1: the runtime says NETWORK. */
+	int resolver;
+	bool resolver_connects;
 	const struct fs_owner *owner; /* NULL without a late user namespace */
 	int userns;                   /* to enter last; -1 */
 	uint32_t host_uid;            /* of the process in it */
 	int warden;                   /* connected, -1 */
+	const int *output;            /* two: for descriptors 1 and 2; -1: none, as the first */
+	const char *const *disks;     /* as in struct process */
 	int console_socket;           /* connected; -1: none */
+	bool shows_parked;            /* while it waits for start its maker may look into it */
 	const struct hook_output *hook_output;
 	const struct foreground *foreground; /* whose signal mask to undo; NULL: none */
 };

@@ -13,6 +13,7 @@
 #include "base/procfd.h"
 #include "base/step.h"
 #include "fs/fs.h"
+#include "net/egress.h"
 #include "process.h"
 #include "run/sync.h"
 #include "session.h"
@@ -55,6 +56,14 @@ static bool in_userns(const void *ctx)
 static bool enters_userns(const void *ctx)
 {
 	return join_of(ctx)->late_userns;
+}
+static bool meets_rules(const void *ctx)
+{
+	return join_of(ctx)->meets_rules;
+}
+static bool limits_execution(const void *ctx)
+{
+	return join_of(ctx)->harden && join_of(ctx)->harden->exec.limited;
 }
 static bool has_terminal(const void *ctx)
 {
@@ -105,6 +114,14 @@ static int enter(void *ctx, struct err *e)
 	if (setns(j->target, (int)j->ns) < 0)
 		return err_set(e, errno, "join the container's namespaces");
 	return 0;
+}
+
+static int check_others_rules(void *ctx, struct err *e)
+{
+	const struct caps_plan *c = &join_of(ctx)->process->caps;
+
+	return egress_check_caps(
+		c->bounding | c->effective | c->permitted | c->inheritable | c->ambient, e);
 }
 
 static int open_root(void *ctx, struct err *e)
@@ -167,8 +184,8 @@ static int rights(void *ctx, struct err *e)
 	return process_rights(&((struct joiner *)ctx)->process, e);
 }
 
-/* The runtime cannot tell an execve from a death: all that is likely to kill us, such as the
- * container's memory limit, lies before this.  After it the filter may forbid to send. */
+/* After this the filter may forbid to send, and then the runtime cannot tell an execve from a
+ * death: all that is likely to kill us, such as the container's memory limit, lies before it. */
 static int ready(void *ctx, struct err *e)
 {
 	return sync_send(join_of(ctx)->sync, SYNC_READY, e);
@@ -189,6 +206,11 @@ static int find_program(void *ctx, struct err *e)
 	return process_find(&((struct joiner *)ctx)->process, e);
 }
 
+static int limit_execution(void *ctx, struct err *e)
+{
+	return process_limit_execution(&((struct joiner *)ctx)->process, e);
+}
+
 static int execute(void *ctx, struct err *e)
 {
 	struct joiner *c = ctx;
@@ -201,26 +223,28 @@ static int execute(void *ctx, struct err *e)
 
 static const struct step steps[] = {
   /* First: from its birth on it is seen by the container's processes. */
-	{"harden",           NULL,          harden,           NULL, STEP_NAMED},
-	{"session",          NULL,          begin,            NULL, STEP_NAMED},
-	{"enter cgroup",     enters_cgroup, enter_cgroup,     NULL, STEP_NAMED},
-	{"await placed",     awaits_placed, await_placed,     NULL, STEP_PLAIN},
+	{"harden",           NULL,             harden,             NULL, STEP_NAMED},
+	{"session",          NULL,             begin,              NULL, STEP_NAMED},
+	{"enter cgroup",     enters_cgroup,    enter_cgroup,       NULL, STEP_NAMED},
+	{"await placed",     awaits_placed,    await_placed,       NULL, STEP_PLAIN},
  /* Before the container's root is ours: its /proc is not to be trusted. */
-	{"open procfs",      wants_procfs,  open_procfs,      NULL, STEP_NAMED},
-	{"early attributes", wants_procfs,  early_attributes, NULL, STEP_NAMED},
-	{"enter",            enters,        enter,            NULL, STEP_NAMED},
-	{"open root",        NULL,          open_root,        NULL, STEP_NAMED},
-	{"become root",      in_userns,     become_root,      NULL, STEP_NAMED},
-	{"keyring",          wants_keyring, keyring,          NULL, STEP_NAMED},
-	{"console",          has_terminal,  console,          NULL, STEP_NAMED},
-	{"privileged",       NULL,          privileged,       NULL, STEP_PLAIN},
-	{"user namespace",   enters_userns, enter_userns,     NULL, STEP_NAMED},
-	{"rights",           NULL,          rights,           NULL, STEP_NAMED},
-	{"ready",            NULL,          ready,            NULL, STEP_NAMED},
-	{"early filter",     NULL,          early_filter,     NULL, STEP_NAMED},
-	{"user",             NULL,          user,             NULL, STEP_NAMED},
-	{"find program",     NULL,          find_program,     NULL, STEP_PLAIN},
-	{"execute",          NULL,          execute,          NULL, STEP_PLAIN},
+	{"open procfs",      wants_procfs,     open_procfs,        NULL, STEP_NAMED},
+	{"early attributes", wants_procfs,     early_attributes,   NULL, STEP_NAMED},
+	{"enter",            enters,           enter,              NULL, STEP_NAMED},
+	{"others' rules",    meets_rules,      check_others_rules, NULL, STEP_PLAIN},
+	{"open root",        NULL,             open_root,          NULL, STEP_NAMED},
+	{"become root",      in_userns,        become_root,        NULL, STEP_NAMED},
+	{"keyring",          wants_keyring,    keyring,            NULL, STEP_NAMED},
+	{"console",          has_terminal,     console,            NULL, STEP_NAMED},
+	{"privileged",       NULL,             privileged,         NULL, STEP_PLAIN},
+	{"user namespace",   enters_userns,    enter_userns,       NULL, STEP_NAMED},
+	{"rights",           NULL,             rights,             NULL, STEP_NAMED},
+	{"ready",            NULL,             ready,              NULL, STEP_NAMED},
+	{"early filter",     NULL,             early_filter,       NULL, STEP_NAMED},
+	{"user",             NULL,             user,               NULL, STEP_NAMED},
+	{"find program",     NULL,             find_program,       NULL, STEP_PLAIN},
+	{"execution",        limits_execution, limit_execution,    NULL, STEP_NAMED},
+	{"execute",          NULL,             execute,            NULL, STEP_PLAIN},
 };
 
 int join_main(void *ctx)
@@ -235,6 +259,8 @@ int join_main(void *ctx)
 				  .plan = j->process,
 				  .seccomp = j->seccomp,
 				  .seccomp_early = j->seccomp_early,
+				  .announces = !j->seccomp_early && !j->born_last,
+				  .born_last = j->born_last,
 				  .skip_stub = j->sealed_self,
 				  .root = -1,
 				  .proc = -1,
@@ -246,6 +272,7 @@ int join_main(void *ctx)
 				  .host_uid = j->host_uid,
 				  .warden = j->warden,
 				  .init = j->harden ? j->init : 0,
+				  .one_more = true,
 				  },
 	};
 

@@ -1,9 +1,12 @@
 #include "plan.h"
+#include "plan_audit.h"
+#include "plan_violations.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
@@ -17,8 +20,12 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "direct.h"
+#include "plan_given.h"
+#include "plan_seccomp.h"
+#include "reuse.h"
 #include "run/notify.h"
 #include "run/spawn.h"
+#include "store.h"
 
 bool plan_is_privileged(void)
 {
@@ -105,15 +112,16 @@ static int read_config(struct arena *a, const struct container_create_opts *o, s
 /* --- namespaces --------------------------------------------------------------------------- */
 
 /* A user namespace without mappings: everything that is mapped here when brig may map it, else
- * the caller's own id as root. */
+ * the caller's own id as root; in direct mode, where nothing else runs, as the program's user. */
 static void default_idmap(struct arena *a, struct plan *p)
 {
 	struct oci_id_mapping *m = arena_array(a, 2, sizeof(*m));
+	const struct oci_user *u = &p->config.process->user;
 
-	m[0] = (struct oci_id_mapping){0, p->privileged ? 0 : geteuid(),
-				       p->privileged ? 4294967295U : 1};
-	m[1] = (struct oci_id_mapping){0, p->privileged ? 0 : getegid(),
-				       p->privileged ? 4294967295U : 1};
+	m[0] = p->privileged ? (struct oci_id_mapping){0, 0, 4294967295U}
+			     : (struct oci_id_mapping){p->direct ? u->uid : 0, geteuid(), 1};
+	m[1] = p->privileged ? (struct oci_id_mapping){0, 0, 4294967295U}
+			     : (struct oci_id_mapping){p->direct ? u->gid : 0, getegid(), 1};
 	p->idmap = (struct idmap){.uids = &m[0], .gids = &m[1], .n_uids = 1, .n_gids = 1};
 }
 
@@ -273,20 +281,95 @@ static int plan_process(struct arena *a, const struct plan_request *req, struct 
 
 /* --- seccomp ------------------------------------------------------------------------------ */
 
-bool plan_stub_passes(const struct seccomp_program *s)
+static bool allows_all(const struct seccomp_program *s, const struct word *calls)
 {
-	return seccomp_allows(s, SYS_execveat) && seccomp_allows(s, SYS_fcntl) &&
-	       seccomp_allows(s, SYS_write);
+	for (; calls->name; calls++)
+		if (!seccomp_allows(s, calls->value))
+			return false;
+	return true;
 }
 
-static int plan_seccomp(struct arena *a, struct plan *p, struct err *e)
+/* Its own calls; with a listener for the warden also those that make it, which come behind the
+ * filter then. */
+bool plan_stub_passes(const struct seccomp_program *s)
+{
+	static const struct word its[] = {
+		{"execveat", SYS_execveat},
+		{"fcntl",    SYS_fcntl   },
+		{"write",    SYS_write   },
+		{NULL,       0           },
+	};
+	static const struct word making[] = {
+		{"pwrite64", SYS_pwrite64},
+                {"brk",      SYS_brk     },
+                {"mmap",     SYS_mmap    },
+		{"munmap",   SYS_munmap  },
+                {NULL,       0           },
+	};
+
+	return allows_all(s, its) && (!s->notify || s->listener_path || allows_all(s, making));
+}
+
+bool plan_birth_passes(const struct seccomp_program *s)
+{
+	static const struct word its[] = {
+		{"read",       SYS_read      },
+		{"setsid",     SYS_setsid    },
+		{"execve",     SYS_execve    },
+		{"exit_group", SYS_exit_group},
+		{NULL,         0             },
+	};
+
+	return plan_stub_passes(s) && allows_all(s, its) &&
+	       seccomp_allows_call(s, SYS_clone, CLONE_PARENT | SIGCHLD, 0) &&
+	       seccomp_allows_call(s, SYS_ioctl, 0, TIOCSCTTY);
+}
+
+/*
+ * Who starts it in the foreground is its warden, and waits for the start: between the filter and
+ * the program nobody answers a call.
+ */
+static int check_unanswered(const struct seccomp_program *s, struct err *e)
+{
+	static const struct word calls[] = {
+		{"sendmsg, by which the warden gets its listener", SYS_sendmsg   },
+		{"execve, by which the program starts",            SYS_execve    },
+		{"exit_group, should that fail",                   SYS_exit_group},
+		{NULL,					     0             },
+	};
+
+	for (const struct word *c = calls; c->name; c++)
+		if (!seccomp_allows(s, c->value))
+			return err_msg(e, EINVAL, "seccomp: the filter has to allow %s", c->name);
+	return 0;
+}
+
+static int plan_seccomp(struct arena *a, const struct container_create_opts *o, struct plan *p,
+			struct err *e)
 {
 	const struct oci_linux *l = p->config.linux_;
 
 	if (l && l->seccomp && seccomp_compile(a, l->seccomp, &p->seccomp, e) < 0)
 		return err_wrap(e, "linux: seccomp");
+	struct plan_profile *profiles = arena_array(a, o->n_seccomp + 1, sizeof(*profiles));
+	for (size_t i = 0; i < o->n_seccomp; i++)
+		if (plan_seccomp_file(a, o->seccomp[i], &p->seccomp, &profiles[i], e) < 0)
+			return -e->code;
+	p->profiles = profiles;
+	p->n_profiles = o->n_seccomp;
 	p->seccomp_early = p->seccomp.insns && (!p->process.no_new_privs || p->seccomp.notify);
-	return p->level ? plan_level_seccomp(a, p->level, &p->seccomp, e) : 0;
+	p->decides = p->seccomp;
+	/* What is asked about and what is answered: the same but for that. */
+	if (p->level &&
+	    (plan_level_seccomp(a, p, p->watch.warden.notify, &p->seccomp, e) < 0 ||
+	     (p->watch.warden.notify && plan_level_seccomp(a, p, false, &p->decides, e) < 0)))
+		return -e->code;
+	/* The observer is told of what is denied, too. */
+	if (p->watch.warden.denied && !o->observer && plan_audit_filter(a, p, e) < 0)
+		return -e->code;
+	if (p->seccomp.notify && !p->seccomp_early && check_unanswered(&p->seccomp, e) < 0)
+		return -e->code;
+	return o->observer ? plan_observe(a, *o->observer, p, e) : 0;
 }
 
 /*
@@ -336,6 +419,35 @@ static void plan_notify(struct arena *a, const struct container_host *h, struct 
 	p->process.env = env;
 }
 
+/*
+ * The sandbox's own /etc/resolv.conf, in place of the engine's; written by create.  What the
+ * program reads there is the resolver's address alone.
+ */
+static void plan_resolv_conf(struct arena *a, const struct container_host *h, struct plan *p)
+{
+	static const char *const options[] = {"bind", "ro", "nosuid", "noexec", "nodev", NULL};
+	size_t n = p->config.n_mounts;
+
+	if (!p->egress || !p->egress->resolv_conf)
+		return;
+	struct oci_mount *mounts = arena_array(a, n + 1, sizeof(*mounts));
+	if (n)
+		memcpy(mounts, p->config.mounts, n * sizeof(*mounts));
+	size_t at = n;
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(mounts[i].destination, "/etc/resolv.conf"))
+			at = i;
+	mounts[at] = (struct oci_mount){
+		.destination = "/etc/resolv.conf",
+		.type = "bind",
+		.source = arena_printf(a, "%s/%s/" STORE_RESOLV, h->root, p->id),
+		.options = options,
+		.n_options = LEN(options) - 1,
+	};
+	p->config.mounts = mounts;
+	p->config.n_mounts = n + (at == n);
+}
+
 /* --- all ---------------------------------------------------------------------------------- */
 
 static struct cgroup_request cgroup_request(const struct plan *p)
@@ -357,10 +469,8 @@ static struct cgroup_request cgroup_request(const struct plan *p)
 	for (size_t i = 0; r.own_namespace && i < p->config.n_mounts; i++) {
 		const struct oci_mount *m = &p->config.mounts[i];
 		bool rw = str_eq(m->destination, "/sys/fs/cgroup") &&
-			  str_starts(m->type ? m->type : "", "cgroup");
+			  str_starts(m->type ? m->type : "", "cgroup") && !oci_mount_is_readonly(m);
 
-		for (size_t j = 0; rw && j < m->n_options; j++)
-			rw = !str_eq(m->options[j], "ro") && !str_eq(m->options[j], "rro");
 		if (rw && p->has_idmap)
 			r.delegate =
 				idmap_uid_to_host(&p->idmap, p->process.creds.uid, &r.delegate_uid);
@@ -379,7 +489,8 @@ static int plan_cgroup(struct arena *a, struct plan *p, struct err *e)
 	return 0;
 }
 
-int plan_cgroup_with_cpus(struct arena *a, struct plan *p, const char *cpus, struct err *e)
+int plan_cgroup_with_cpus(struct arena *a, struct plan *p, const char *cpus, const char *mems,
+			  struct err *e)
 {
 	struct oci_linux *l = arena_new(a, sizeof(*l));
 	struct oci_resources *r = arena_new(a, sizeof(*r));
@@ -391,6 +502,8 @@ int plan_cgroup_with_cpus(struct arena *a, struct plan *p, const char *cpus, str
 	if (r->cpu)
 		*cpu = *r->cpu;
 	cpu->cpus = cpus;
+	if (mems && !(cpu->mems && *cpu->mems))
+		cpu->mems = mems;
 	r->cpu = cpu;
 	l->resources = r;
 	p->config.linux_ = l;
@@ -399,13 +512,16 @@ int plan_cgroup_with_cpus(struct arena *a, struct plan *p, const char *cpus, str
 
 static void plan_warden(struct arena *a, const struct plan_request *req, struct plan *p)
 {
-	struct plan_level *l = p->level;
+	struct plan_watch *w = &p->watch;
 
-	l->detached = !req->run || req->opts->detach;
-	l->encloses = l->has_warden && l->detached && p->privileged && p->ns.make & CLONE_NEWPID;
-	/* It takes a process that is born in the warden's namespace. */
-	p->staged = p->staged || l->encloses;
-	if (l->detached && l->has_warden && !l->encloses) {
+	w->encloses = w->detached && p->privileged && p->ns.make & CLONE_NEWPID;
+	/* Nobody else is there for a generation that a reset makes. */
+	w->warden.reaps = w->encloses && (req->run || reuse_wanted(req->opts, &p->config));
+	w->warden.tied = !w->detached && p->privileged && p->ns.make & CLONE_NEWPID &&
+			 plan_level_may_change_user(p);
+	/* It takes a process that is born in the warden's namespace, or the tie's. */
+	p->staged = p->staged || w->encloses || w->warden.tied;
+	if (p->level && w->detached && !w->encloses) {
 		const struct policy_decision d = {
 			.field = "warden",
 			.value = "not around the sandbox",
@@ -418,7 +534,7 @@ static void plan_warden(struct arena *a, const struct plan_request *req, struct 
 					    "leaves the sandbox without a wall clock",
 		};
 
-		policy_note(a, &l->policy, &d);
+		policy_note(a, &p->level->policy, &d);
 	}
 }
 
@@ -437,6 +553,7 @@ static int plan_fs(struct arena *a, struct plan *p, struct err *e)
 		.joins_net_ns = p->ns.join & CLONE_NEWNET,
 		.idmap = p->has_idmap ? &p->idmap : NULL,
 		.cgroup_layout = cgroup_plan_layout(p->cgroup),
+		.files = p->files.n ? &p->files : NULL,
 	};
 	const struct plan_level *l = p->level;
 
@@ -451,6 +568,7 @@ static int plan_fs(struct arena *a, struct plan *p, struct err *e)
 		r.machine = l->machine;
 	}
 	r.tmpfs_root = p->host_root;
+	r.overlays = plan_layers_overlays(a, &p->layers, &r.n_overlays);
 
 	r.n_cgroup_views = cgroup_plan_views(a, p->cgroup, &views);
 	r.cgroup_views = views;
@@ -470,11 +588,15 @@ static bool needs_sealed_self(const struct plan *p)
 {
 	const struct oci_hooks *h = p->config.hooks;
 
+	/* The stub's calls would be seen, too. */
+	if (p->observer)
+		return true;
 	/* The hook's file is the image's, and may be a script of "#!/proc/self/exe". */
 	if (is_seen_by_others(p) || (h && h->n_start_container))
 		return true;
 	/* A filter that the stub does not pass is left to it where nobody can trace it. */
-	return !plan_stub_passes(&p->seccomp) && (p->seccomp_early || !(p->ns.make & CLONE_NEWPID));
+	return !plan_stub_passes(&p->seccomp) &&
+	       (p->seccomp_early || p->seccomp.notify || !(p->ns.make & CLONE_NEWPID));
 }
 
 int plan_make(struct arena *a, const struct plan_request *req, struct plan *p, struct err *e)
@@ -490,24 +612,38 @@ int plan_make(struct arena *a, const struct plan_request *req, struct plan *p, s
 		.no_pivot = o->no_pivot,
 		.new_keyring = !o->no_new_keyring,
 		.console_socket = o->console_socket,
+		.direct = o->direct,
 		.host_root = o->direct && o->direct->host_root,
 	};
 	p->nested = plan_in_user_namespace();
 	p->rootless = is_rootless(req->host, p->nested);
 	p->manager = req->host->manager;
-	if (read_config(a, o, p, e) < 0 || plan_level_make(a, req, p, &p->level, e) < 0)
+	if (read_config(a, o, p, e) < 0 || plan_context(a, o, p, e) < 0 ||
+	    plan_level_make(a, req, p, &p->level, e) < 0)
 		return -e->code;
 	/* crun's annotations are for config.json alone to decide. */
 	if (!p->level && annotation_apply(a, &p->config, e) < 0)
 		return -e->code;
 	const struct oci_linux *l = p->config.linux_;
-	if (plan_namespaces(a, p, e) < 0 || plan_process(a, req, p, e) < 0 ||
+	if (plan_audit(a, p, e) < 0 || plan_namespaces(a, p, e) < 0 ||
+	    plan_process(a, req, p, e) < 0 || plan_egress_make(a, req, p, &p->egress, e) < 0 ||
+	    cgroup_host_probe(a, &p->cgroup_host, e) < 0 ||
 	    (p->level && plan_level_finish(a, p->level, p, e) < 0))
 		return -e->code;
-	if (p->level && p->level->has_warden)
+	if (plan_audit_wanted(p, req->opts->audit, e) < 0)
+		return -e->code;
+	plan_violations(&p->policy->level, &p->watch.warden);
+	p->watch.warden.lease = o->pool;
+	p->watch.wanted = p->watch.wanted || o->pool || plan_violations_watched(&p->watch.warden);
+	if (plan_layers(a, o, p, e) < 0)
+		return -e->code;
+	p->watch.wanted = p->watch.wanted || p->layers.keep;
+	p->watch.detached = !req->run || req->opts->detach;
+	if (p->watch.wanted)
 		plan_warden(a, req, p);
 	plan_notify(a, req->host, p);
-	if (plan_seccomp(a, p, e) < 0 || cgroup_host_probe(a, &p->cgroup_host, e) < 0 ||
+	plan_resolv_conf(a, req->host, p);
+	if (plan_secrets(a, req->secrets, p, e) < 0 || plan_seccomp(a, o, p, e) < 0 ||
 	    plan_cgroup(a, p, e) < 0 ||
 	    resctrl_plan_make(a, p->id, l ? l->intel_rdt : NULL, &p->resctrl, e) < 0 ||
 	    plan_fs(a, p, e) < 0)

@@ -12,7 +12,9 @@
 #include "base/str.h"
 #include "direct.h"
 #include "guard/level_filter.h"
+#include "io_device.h"
 #include "plan.h"
+#include "plan_audit.h"
 #include "specs/policy_doc.h"
 
 static bool is_on(const bool *b)
@@ -48,6 +50,14 @@ static int read_document(struct arena *a, const struct container_direct *d, stru
 	return 0;
 }
 
+static void take_network(const struct container_network *n, struct policy_wishes *out)
+{
+	out->egress = n->egress;
+	out->n_egress = n->n_egress;
+	out->ingress = n->ingress;
+	out->n_ingress = n->n_ingress;
+}
+
 int plan_level_make(struct arena *a, const struct plan_request *req, struct plan *p,
 		    struct plan_level **out, struct err *e)
 {
@@ -57,6 +67,7 @@ int plan_level_make(struct arena *a, const struct plan_request *req, struct plan
 	struct policy_request r = {
 		.flag_level = o->level ? o->level : req->host->level,
 		.system_config = req->host->system_config,
+		.levels_too = req->host->levels_too,
 		.config = &p->config,
 		.direct = o->direct,
 	};
@@ -66,23 +77,33 @@ int plan_level_make(struct arena *a, const struct plan_request *req, struct plan
 		.state_root = req->host->root,
 		.preserve_fds = o->preserve_fds + plan_listen_fds(),
 		.bundle = o->bundle,
-		.audit_directory = "/var/log/brig",
 	};
 
 	*out = NULL;
 	if (o->direct && direct_wishes(a, o->direct, &flags, e) < 0)
 		return -e->code;
-	if (o->direct)
+	if (!o->direct)
+		flags = (struct policy_wishes){0};
+	flags.grants = o->grants;
+	flags.n_grants = o->n_grants;
+	if (o->network)
+		take_network(o->network, &flags);
+	if (o->direct || o->n_grants || o->network)
 		r.flags = &flags;
 	if (o->direct && o->direct->policy_file) {
 		if (read_document(a, o->direct, &p->config, &document, e) < 0)
 			return err_wrap(e, "--policy %s", o->direct->policy_file);
 		r.document = &document;
 	}
+	/* What of it is known tells who is to hear of a refusal. */
+	p->policy = &l->policy;
 	if (policy_resolve(a, &r, &l->policy, e) < 0)
 		return -e->code;
+	facts.audit_directory = plan_audit_directory(a, p);
+	if (io_devices_find(a, &l->policy, &p->config, o->bundle, e) < 0)
+		return -e->code;
 	if (l->policy.custom)
-		return 0;
+		return policy_apply(a, &l->policy, &facts, &p->config, e);
 	l->state_root = req->host->root;
 	if (policy_facts_read(&facts, e) < 0 || plan_rootless_ids(a, l, &facts, p, e) < 0 ||
 	    policy_apply(a, &l->policy, &facts, &p->config, e) < 0)
@@ -286,10 +307,7 @@ static bool is_writable_mount(const struct oci_mount *m)
 	for (size_t i = 0; i < LEN(kernels); i++)
 		if (str_eq(m->type, kernels[i]))
 			return false;
-	for (size_t i = 0; i < m->n_options; i++)
-		if (str_eq(m->options[i], "ro") || str_eq(m->options[i], "rro"))
-			return false;
-	return true;
+	return !oci_mount_is_readonly(m);
 }
 
 /* Where the rewritten config mounts something that is not read-only. */
@@ -336,6 +354,25 @@ static bool opens_low_ports(const struct level *l, const struct oci_config *c, u
 	       !sets_sysctl(c->linux_, "net.ipv4.ip_unprivileged_port_start");
 }
 
+/* Where execvp of the first process looks; its own environment may say otherwise later. */
+static struct harden_exec exec_of(struct arena *a, const struct policy_exec *x,
+				  const struct oci_process *p)
+{
+	const char **allow = arena_array(a, x->n_allow + 1, sizeof(*allow));
+	struct harden_exec out = {.limited = x->limited, .allow = allow, .cwd = "/"};
+
+	if (x->n_allow)
+		memcpy(allow, x->allow, x->n_allow * sizeof(*allow));
+	if (!p || !p->n_args)
+		return out;
+	out.program = p->args[0];
+	out.cwd = p->cwd;
+	for (size_t i = 0; i < p->n_env; i++)
+		if (str_starts(p->env[i], "PATH="))
+			out.path = p->env[i] + strlen("PATH=");
+	return out;
+}
+
 int plan_level_harden(struct arena *a, const struct policy *policy, const struct oci_config *config,
 		      uint64_t make, uint64_t join, struct harden_plan *out, struct err *e)
 {
@@ -358,8 +395,10 @@ int plan_level_harden(struct arena *a, const struct policy *policy, const struct
 		.core_one = true,
 		.net_sysctls = own_net,
 		.ipv6_off = own_net && l->network.ipv6 && !*l->network.ipv6,
+		.exec = exec_of(a, &policy->exec, config->process),
 		.low_ports = opens_low_ports(l, config, make | join),
 	};
+	out->exec.writable = out->writable;
 	return 0;
 }
 
@@ -413,10 +452,79 @@ static int check_filters(const struct level_seccomp *s, struct err *e)
 					 : level_filter_possible(str_eq(s->violation, "notify"), e);
 }
 
+/* Root has the bounding set by execve, others what is ambient: files give nothing (no_new_privs).
+ */
+bool plan_level_may_change_user(const struct plan *p)
+{
+	const struct oci_process *s = p->config.process;
+	const struct oci_capabilities *c = s->capabilities;
+	const char *const *caps = !c ? NULL : s->user.uid ? c->ambient : c->bounding;
+	size_t n = !c ? 0 : s->user.uid ? c->n_ambient : c->n_bounding;
+
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(caps[i], "CAP_SETUID") || str_eq(caps[i], "CAP_SETGID"))
+			return true;
+	return false;
+}
+
+static uint64_t or_none(const uint64_t *limit)
+{
+	return limit ? *limit : 0;
+}
+
+/* v1 kills one process that is out of memory and lets the rest run on; v2 can end all itself. */
+static bool memory_is_v1(const struct cgroup_host *h)
+{
+	for (size_t i = 0; i < h->n_mounts; i++)
+		/* Controllers may be mounted together; "name=" is a hierarchy without any. */
+		if (!str_starts(h->mounts[i].hierarchy, "name=") &&
+		    strstr(h->mounts[i].hierarchy, "memory"))
+			return true;
+	return false;
+}
+
+static struct warden_plan warden_of(const struct plan_level *l, const struct plan *p)
+{
+	const struct level *lv = &l->policy.level;
+	const struct level_limits *m = l->policy.direct ? &lv->direct : &lv->engine;
+	const struct oci_resources *r = p->config.linux_ ? p->config.linux_->resources : NULL;
+	bool limited = r && r->memory && r->memory->limit && *r->memory->limit > 0;
+	bool counted = limited || (r && r->pids && r->pids->limit > 0);
+	bool v1 = memory_is_v1(&p->cgroup_host);
+	/* systemd removes a scope, with what it has counted, as soon as it is empty. */
+	bool fleeting = p->manager == MANAGER_SYSTEMD;
+
+	return (struct warden_plan){
+		.wall_ms = or_none(m->wall),
+		.cpu_ms = or_none(m->cpu_time),
+		.grace_ms = or_none(m->grace),
+		.output = or_none(m->output),
+		.notify = str_eq(lv->seccomp.violation, "notify"),
+		.oom = limited && (v1 || fleeting),
+		.oom_group = limited && !v1,
+		.counts = counted && fleeting,
+	};
+}
+
+static void plan_pin(struct arena *a, struct plan_level *l, const struct plan *p)
+{
+	const char *word = l->policy.level.cpu.pin;
+	const struct oci_resources *r = p->config.linux_ ? p->config.linux_->resources : NULL;
+	const struct oci_cpu *c = r ? r->cpu : NULL;
+
+	l->pins = str_eq(word, "cpus") || str_eq(word, "cores");
+	l->pin = (struct pin_request){
+		.kind = str_eq(word, "cores") ? PIN_EXCLUSIVE : PIN_SHARED,
+		.directory = plan_pin_directory(a, &l->policy.admin, p->rootless, l->state_root),
+		.allowed = c && c->cpus && *c->cpus ? c->cpus : NULL,
+		.count = cpus_of_quota(c),
+		.exclusive_max = l->policy.admin.cpu_exclusive_max,
+	};
+}
+
 int plan_level_finish(struct arena *a, struct plan_level *l, struct plan *p, struct err *e)
 {
 	const struct level *lv = &l->policy.level;
-	const struct oci_resources *r = p->config.linux_ ? p->config.linux_->resources : NULL;
 	struct harden_host host;
 
 	if (plan_level_harden(a, &l->policy, &p->config, p->ns.make, p->ns.join, &l->harden, e) < 0)
@@ -427,34 +535,34 @@ int plan_level_finish(struct arena *a, struct plan_level *l, struct plan *p, str
 		return err_wrap(e, "level %s", lv->name);
 	record_gaps(a, l, &host);
 	l->harden.memfd_noexec &= host.memfd_noexec;
+	if (p->egress && p->egress->policy->ipv6)
+		l->harden.ipv6_off = false;
 	l->egress_deny = str_eq(lv->network.egress, "deny");
-	l->pins = str_eq(lv->cpu.pin, "cpus");
-	if (l->pins)
-		l->pin = (struct pin_request){
-			.directory = plan_pin_directory(a, p),
-			.allowed = r && r->cpu ? r->cpu->cpus : NULL,
-			.count = cpus_of_quota(r ? r->cpu : NULL),
-		};
-	l->warden = (struct warden_plan){
-		.wall_ms = l->policy.direct ? (lv->direct.wall ? *lv->direct.wall : 0)
-					    : (lv->engine.wall ? *lv->engine.wall : 0),
-		.notify = str_eq(lv->seccomp.violation, "notify"),
-	};
-	l->has_warden = l->warden.wall_ms || l->warden.notify;
+	plan_pin(a, l, p);
+	p->watch.warden = warden_of(l, p);
+	const struct warden_plan *w = &p->watch.warden;
+	if (w->output && p->process.terminal)
+		return err_msg(e, EINVAL,
+			       "limit of output: not with a terminal, whose bytes the warden does "
+			       "not see");
+	p->watch.wanted = w->wall_ms || w->cpu_ms || w->output || w->notify || w->oom ||
+			  w->counts || plan_egress_watched(p->egress) ||
+			  policy_has_timed(&l->policy);
 	if (str_eq(lv->proc, "minimal"))
 		l->machine = machine_of(a, p);
 	return 0;
 }
 
-int plan_level_seccomp(struct arena *a, const struct plan_level *l, struct seccomp_program *io,
-		       struct err *e)
+int plan_level_seccomp(struct arena *a, const struct plan *p, bool notify,
+		       struct seccomp_program *io, struct err *e)
 {
+	const struct plan_level *l = p->level;
 	const struct level_seccomp *s = &l->policy.level.seccomp;
 	const struct level_filter *f;
 
 	if (str_eq(s->policy, "none"))
 		return 0;
-	f = level_filter_find(s->policy, s->language, true, l->warden.notify);
+	f = level_filter_find(s->policy, s->language, true, notify);
 	if (!f)
 		return err_msg(e, EINVAL, "level %s: no seccomp policy \"%s\" for language \"%s\"",
 			       l->policy.level.name, s->policy, s->language ? s->language : "");

@@ -13,7 +13,6 @@
 #include "ns/idmap.h"
 #include "ns/idpool.h"
 #include "policy/policy.h"
-#include "warden/warden.h"
 
 /* What a level adds to a plan.  At custom there is none of it. */
 struct plan_level {
@@ -35,11 +34,7 @@ struct plan_level {
 	struct harden_plan harden;
 	bool egress_deny;
 	bool pins;
-	struct pin_request pin;
-	struct warden_plan warden;
-	bool has_warden;
-	bool detached; /* the warden is a process of its own: nobody stays in the foreground */
-	bool encloses; /* and pid 1 of a pid namespace around the sandbox's (warden/detached.h) */
+	struct pin_request pin;     /* but for user and host, which create knows */
 	struct fs_machine *machine; /* the CPUs are known when they were claimed */
 };
 
@@ -57,12 +52,15 @@ bool plan_level_passes_fds(const struct plan_level *l);
 /* Takes the user namespace out of ns: who maps what, and when it is entered. */
 int plan_level_userns(struct arena *a, struct plan_level *l, struct plan *p,
 		      struct err *e) MUST_CHECK;
-/* What is known when namespaces and process are: hardening, warden, CPUs, machine. */
+/* What is known when namespaces and process are: hardening, who watches, CPUs, machine. */
 int plan_level_finish(struct arena *a, struct plan_level *l, struct plan *p,
 		      struct err *e) MUST_CHECK;
-/* The level's filter with config.json's behind it. */
-int plan_level_seccomp(struct arena *a, const struct plan_level *l, struct seccomp_program *io,
-		       struct err *e) MUST_CHECK;
+/* Whether the first process can become another user: the kernel then takes its parent-death signal
+ * back (commit_creds). */
+bool plan_level_may_change_user(const struct plan *p);
+/* The level's filter, which notifies or not, with config.json's behind it. */
+int plan_level_seccomp(struct arena *a, const struct plan *p, bool notify,
+		       struct seccomp_program *io, struct err *e) MUST_CHECK;
 /* Hardening alone, for exec: config is the rewritten one of the state directory. */
 int plan_level_harden(struct arena *a, const struct policy *policy, const struct oci_config *config,
 		      uint64_t make, uint64_t join, struct harden_plan *out,
@@ -75,7 +73,8 @@ int plan_level_harden(struct arena *a, const struct policy *policy, const struct
 int plan_rootless_ids(struct arena *a, struct plan_level *l, const struct policy_facts *f,
 		      struct plan *p, struct err *e) MUST_CHECK;
 /* The book of CPUs: the machine's, or the user's own where he may not write that. */
-const char *plan_pin_directory(struct arena *a, const struct plan *p);
+const char *plan_pin_directory(struct arena *a, const struct admin *admin, bool rootless,
+			       const char *state_root);
 /* Puts the level, and for a plain user the remedy, to an error of the cgroup; returns its code. */
 int plan_level_cgroup_error(const struct plan *p, struct err *e);
 

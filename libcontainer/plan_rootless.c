@@ -113,15 +113,16 @@ int plan_rootless_ids(struct arena *a, struct plan_level *l, const struct policy
 /* --- CPUs --------------------------------------------------------------------------------- */
 
 /* Sandboxes of others are not seen in a book of one's own: their CPUs count as free. */
-const char *plan_pin_directory(struct arena *a, const struct plan *p)
+const char *plan_pin_directory(struct arena *a, const struct admin *admin, bool rootless,
+			       const char *state_root)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
 
-	if (!p->rootless)
-		return "/run/brig-cpus";
+	if (!rootless)
+		return admin->cpu_directory ? admin->cpu_directory : "/run/brig-cpus";
 	if (runtime && runtime[0] == '/')
 		return arena_printf(a, "%s/brig-cpus", runtime);
-	return arena_printf(a, "%s-cpus", p->level->state_root);
+	return arena_printf(a, "%s-cpus", state_root);
 }
 
 /* --- cgroups ------------------------------------------------------------------------------ */

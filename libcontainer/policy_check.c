@@ -7,9 +7,11 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "container.h"
+#include "plan_seccomp.h"
 #include "policy/levels.h"
 #include "policy/policy.h"
 #include "policy/rank.h"
+#include "specs/learned.h"
 #include "specs/policy_doc.h"
 
 #define SUFFIX ".json"
@@ -84,22 +86,41 @@ static int check_config(const struct file *f, struct err *e)
 	return policy_resolve(f->a, &req, &p, e);
 }
 
+/* What `policy learn` wrote, or somebody for --seccomp. */
+static int check_profile(const struct file *f, struct err *e)
+{
+	struct seccomp_program p = {0};
+
+	struct plan_profile text;
+
+	return plan_seccomp_file(f->a, f->path, &p, &text, e);
+}
+
+static int check_learned(const struct file *f, struct err *e)
+{
+	struct brig_learned l;
+
+	return learned_parse(f->a, f->text, f->len, &l, e) < 0 ? err_wrap(e, "%s", f->path) : 0;
+}
+
 /* In this order: a text with one of the words is taken for that kind of file. */
 static const struct kind {
 	const char *name;
 	const char *const *words;
 	int (*check)(const struct file *f, struct err *e);
 } kinds[] = {
-	{"config",   (const char *const[]){"\"ociVersion\"", NULL},                            check_config},
-	{"level",    (const char *const[]){"\"extends\"", NULL},                               check_level },
+	{"config",   (const char *const[]){"\"ociVersion\"", NULL},                            check_config },
+	{"learned",  (const char *const[]){"\"calls\"", NULL},                                 check_learned},
+	{"seccomp",  (const char *const[]){"\"defaultAction\"", NULL},                         check_profile},
+	{"level",    (const char *const[]){"\"extends\"", NULL},                               check_level  },
 	{"document",
 	 (const char *const[]){"\"securityLevel\"", "\"resources\"", "\"networkAccess\"",
 			       "\"writablePaths\"", "\"timeout\"", "\"readOnlyRoot\"", NULL},
-	 check_document										    },
+	 check_document										     },
 	{"system",
 	 (const char *const[]){"\"default_level\"", "\"minimum_level\"", "\"ids\"", "\"levels\"",
 			       "\"hooks_allowed\"", "\"env\"", "\"egress\"", "\"cpu\"", NULL},
-	 check_system										      },
+	 check_system										       },
 };
 
 static const struct kind *kind_of(const char *text)
@@ -123,9 +144,11 @@ int container_policy_check(const struct container_host *h, const char *path, str
 		return r;
 	const struct kind *k = kind_of(text);
 	if (!k)
-		return err_msg(e, EINVAL,
-			       "%s: no level, no brig.json, no platform document, no config.json",
-			       path);
+		return err_msg(
+			e, EINVAL,
+			"%s: no level, no brig.json, no platform document, no config.json, no "
+			"system call profile, nothing learned",
+			path);
 	f.text = text;
 	*kind = k->name;
 	return k->check(&f, e);

@@ -5,13 +5,14 @@
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/fds.h"
 #include "base/inroot.h"
 #include "base/own.h"
 #include "base/str.h"
@@ -27,16 +28,33 @@ enum { PASSWD_MAX = 1 << 20 };
 
 void process_reset_signals(void)
 {
+	static const unsigned long by_default[8]; /* the kernel's struct sigaction */
+	sigset_t none;
+
+	(void)sigemptyset(&none);
+	/* The C library keeps two for itself, which its signal(3) does not touch. */
 	for (int sig = 1; sig < NSIG; sig++)
 		if (sig != SIGKILL && sig != SIGSTOP)
-			(void)signal(sig, SIG_DFL);
+			(void)syscall(SYS_rt_sigaction, sig, by_default, NULL, sizeof(uint64_t));
+	/* What our caller had blocked would be blocked for good: execve keeps the mask. */
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int passed_on(const int *output, struct err *e)
+{
+	if (!output || output[0] < 0)
+		return 0;
+	if (dup2(output[0], STDOUT_FILENO) < 0 ||
+	    dup2(output[1] < 0 ? output[0] : output[1], STDERR_FILENO) < 0)
+		return err_set(e, errno, "standard output");
+	return 0;
 }
 
 int process_stdio(struct process *p, struct err *e)
 {
 	if (p->slave < 0)
-		return 0;
-	if (ioctl(p->slave, TIOCSCTTY, 0) < 0)
+		return passed_on(p->output, e);
+	if (!p->born_last && ioctl(p->slave, TIOCSCTTY, 0) < 0)
 		return err_set(e, errno, "controlling terminal");
 	for (int fd = 0; fd <= 2; fd++)
 		if (dup2(p->slave, fd) < 0)
@@ -291,23 +309,53 @@ int process_find(struct process *p, struct err *e)
 	return 0;
 }
 
+int process_limit_execution(struct process *p, struct err *e)
+{
+	const struct harden_exec *x = &p->harden->exec;
+	const char *path = p->one_more ? NULL : p->path;
+
+	if (path && path[0] != '/')
+		path = arena_printf(p->arena, "%s/%s", p->plan->cwd, path);
+	return harden_execution(x, p->root, path, e);
+}
+
 /* --- the end ------------------------------------------------------------------------------ */
+
+/* What cannot be opened by the user it has become is not told of, which is no failure. */
+static int send_started(const struct process *p, struct err *e)
+{
+	int fds[WARDEN_DISKS];
+	size_t n = 0;
+
+	for (const char *const *d = p->disks; d && *d && n < WARDEN_DISKS; d++) {
+		int fd = open(*d, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		if (fd >= 0)
+			fds[n++] = fd;
+	}
+	int r = warden_send_started(p->warden, fds, n, e);
+
+	for (size_t i = 0; i < n; i++)
+		(void)close(fds[i]);
+	return r;
+}
 
 /*
  * The filter goes on here when the warden gets its listener: the descriptor must leave before
- * the next execve closes it.  Nothing of what follows is a call that the warden is asked about.
+ * the next execve closes it, which nothing else does: a filter may deny close.  What follows are
+ * calls that the filter allows (plan.c, check_unanswered, plan_stub_passes).
  */
 static int filter_for_warden(struct process *p, struct err *e)
 {
-	own_fd int listener = -1;
+	int listener;
 
 	/* After the change of user, which takes it back (commit_creds, kernel/cred.c), and before
 	 * the message, which fails when the parent has gone by now. */
 	if (p->dies_with_warden && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return err_set(e, errno, "PR_SET_PDEATHSIG");
-	int r = warden_send_started(p->warden, e);
+	int r = send_started(p, e);
 
-	if (r < 0 || !p->seccomp->notify || p->seccomp_early)
+	if (r < 0 || !p->seccomp->notify || p->seccomp_early || p->observer)
 		return r;
 	r = seccomp_install(p->seccomp, &listener, e);
 	return r < 0 ? r : warden_send_listener(p->warden, listener, e);
@@ -316,11 +364,22 @@ static int filter_for_warden(struct process *p, struct err *e)
 int process_exec(struct process *p, int sync, struct err *e)
 {
 	bool late = p->seccomp->insns && !p->seccomp_early;
-	int r = p->warden < 0 ? 0 : filter_for_warden(p, e);
+	struct err ignored;
+	int r = 0;
 
+	/* Everything that is not for the workload goes with the next execve; before a filter, which
+	 * need not allow it. */
+	if (close_range(3 + p->plan->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+		return err_set(e, errno, "close_range");
+	/* Before the warden hears of it: from then on it may end us for a limit.  A start that is
+	 * gone needs no answer. */
+	if (p->announces)
+		(void)!sync_send(sync, SYNC_EXECUTING, &ignored);
+	if (p->warden >= 0)
+		r = filter_for_warden(p, e);
 	if (r < 0)
 		return r;
-	if (p->warden >= 0 && p->seccomp->notify)
+	if (p->observer || (p->warden >= 0 && p->seccomp->notify))
 		late = false;
 	struct launch l = {
 		.path = p->path,
@@ -330,43 +389,30 @@ int process_exec(struct process *p, int sync, struct err *e)
 		.insns = late ? p->seccomp->insns : NULL,
 		.n_insns = late ? p->seccomp->n_insns : 0,
 		.seccomp_flags = p->seccomp->flags,
-		.filter_first = plan_stub_passes(p->seccomp),
+		.filter_first =
+			p->born_last ? plan_birth_passes(p->seccomp) : plan_stub_passes(p->seccomp),
+		.birth = p->born_last,
+		.terminal = p->plan->terminal,
 	};
 
-	/* Everything that is not for the workload goes with the next execve. */
-	if (close_range(3 + p->plan->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
-		return err_set(e, errno, "close_range");
 	if (!p->skip_stub)
 		return launch_exec(p->stub, &l, e);
 	if (late) {
 		int none;
 
 		r = seccomp_install(p->seccomp, &none, e);
-		if (r < 0)
-			return r;
 	}
+	if (p->observer)
+		r = learn_install(p->observer, e);
+	if (r < 0)
+		return r;
 	(void)execve(l.path, l.argv, l.envp);
 	return err_set(e, errno, "exec %s", l.path);
 }
 
-static int by_number(const void *a, const void *b)
-{
-	return *(const int *)a - *(const int *)b;
-}
-
 void process_close_all_but(unsigned int preserved, int *keep, size_t n)
 {
-	unsigned int from = 3 + preserved;
-
-	qsort(keep, n, sizeof(*keep), by_number);
-	for (size_t i = 0; i < n; i++) {
-		if (keep[i] < 0 || (unsigned int)keep[i] < from)
-			continue;
-		if ((unsigned int)keep[i] > from)
-			(void)close_range(from, (unsigned int)keep[i] - 1, 0);
-		from = (unsigned int)keep[i] + 1;
-	}
-	(void)close_range(from, ~0U, 0);
+	fds_close_all_but(3 + preserved, keep, n);
 }
 
 int process_check_preserved(unsigned int n, struct err *e)

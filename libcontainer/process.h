@@ -16,6 +16,7 @@ struct process {
 	struct arena *arena;
 	const struct plan_process *plan;
 	const struct seccomp_program *seccomp;
+	const struct plan_observer *observer; /* NULL: nobody watches every call */
 	bool seccomp_early;
 	bool skip_stub;                   /* brig runs from a sealed copy: execve directly */
 	int root;                         /* O_PATH of the root directory */
@@ -25,19 +26,25 @@ struct process {
 	int slave;                        /* pseudoterminal, -1: none */
 	const struct harden_plan *harden; /* NULL: custom */
 	int landlock_abi;                 /* what was achieved */
-	int userns;             /* entered by process_enter_userns; -1: is inside, or none */
-	uint32_t host_uid;      /* of creds.uid, for pipes that are standard streams */
-	pid_t init;             /* exec: whose core scheduling cookie to take; 0: make one */
-	int warden;             /* connected to the warden, -1: there is none */
-	bool dies_with_warden;  /* which is its parent: a foreground run */
-	const char *path;       /* of the program, from process_find on */
-	const char *const *env; /* with HOME, from process_find on */
+	int userns;        /* entered by process_enter_userns; -1: is inside, or none */
+	uint32_t host_uid; /* of creds.uid, for pipes that are standard streams */
+	pid_t init;        /* exec: whose core scheduling cookie to take; 0: make one */
+	int warden;        /* connected to the warden, -1: there is none */
+	const int *output; /* pipes for descriptors 1 and 2, -1: none, as the first; NULL: none */
+	const char *const *disks; /* writable layers whose use the warden tells at the end, ended by
+				     NULL; NULL: nobody will ask */
+	bool dies_with_warden;    /* which is its parent: a foreground run */
+	const char *path;         /* of the program, from process_find on */
+	const char *const *env;   /* with HOME, from process_find on */
 	bool cwd_later;
+	bool announces; /* SYNC_EXECUTING before execve */
+	bool born_last; /* by the stub, as what its session and terminal are given to */
+	bool one_more;  /* exec: what may be executed is told by the first process's program */
 };
 
-/* Default dispositions, nothing blocked but what was: a caller's ignored signals stay outside. */
+/* Default dispositions, nothing blocked: what a caller ignores or blocks stays outside. */
 void process_reset_signals(void);
-/* slave on 0, 1, 2 and as controlling terminal. */
+/* slave on 0, 1, 2 and as controlling terminal; or the pipes of a limit of output. */
 int process_stdio(struct process *p, struct err *e) MUST_CHECK;
 int process_labels(struct process *p, struct err *e) MUST_CHECK;
 /* rlimits and the like; working directory. */
@@ -53,6 +60,8 @@ int process_user(struct process *p, struct err *e) MUST_CHECK;
 /* Finds args[0] as execvp would, as the user it will run as; "exec: \"x\": executable file not
  * found in $PATH". */
 int process_find(struct process *p, struct err *e) MUST_CHECK;
+/* Where what is executed is limited: nothing else from here on. */
+int process_limit_execution(struct process *p, struct err *e) MUST_CHECK;
 /* Does not return on success; sync: where a failure is reported (sync_expect_exec). */
 int process_exec(struct process *p, int sync, struct err *e) MUST_CHECK;
 

@@ -13,8 +13,13 @@
 #include "base/str.h"
 #include "cgroup/cgroup.h"
 #include "container.h"
+#include "grant_held.h"
+#include "outcome.h"
+#include "reuse.h"
+#include "reuse_policy.h"
 #include "status.h"
 #include "store.h"
+#include "taint.h"
 #include "warden/warden.h"
 
 /* From the file alone: getpwuid would load name service libraries for one word. */
@@ -42,10 +47,43 @@ static bool lost_warden(struct arena *a, int dir, const struct brig_state *s,
 
 	if (!s->warden_pid || end->reason)
 		return false;
-	own_fd int fd = warden_connect(dir, &ignored);
-	if (fd >= 0)
+	enum warden_presence p = warden_presence(dir);
+	if (p != WARDEN_GONE && p != WARDEN_NONE)
 		return false;
 	return warden_end_read(a, dir, end, &ignored) == 0 && !end->reason;
+}
+
+/* What wait would print, without waiting for anybody. */
+static void load_end(struct arena *a, int dir, const struct brig_state *s, const struct cgroup *cg,
+		     struct taint *t, struct container_info *out)
+{
+	struct outcome o;
+	struct brig_result r;
+	int32_t *code = arena_new(a, sizeof(*code));
+
+	outcome_open(&o, dir, s, cg);
+	outcome_tell(a, &o, false, &r);
+	outcome_close(&o);
+	*code = r.code;
+	out->ended = r.status;
+	out->code = r.unknown && str_eq(r.status, "unknown") ? NULL : code;
+	taint_of_result(a, dir, &r, t);
+}
+
+/* Retired is also who may not be used again from some time on. */
+static const struct state_reuse *load_reuse(struct arena *a, int dir, const struct brig_state *s,
+					    bool parked)
+{
+	struct state_reuse *u = arena_new(a, sizeof(*u));
+
+	if (!s->reuse)
+		return NULL;
+	*u = *s->reuse;
+	u->retired = reuse_retired(a, u, true);
+	parked = parked && faccessat(dir, STORE_GO, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
+	if (!u->retired && parked && !u->journal)
+		u->retired = reuse_idle(a, u);
+	return u;
 }
 
 static void load_level(struct arena *a, int dir, const struct brig_state *s,
@@ -56,26 +94,27 @@ static void load_level(struct arena *a, int dir, const struct brig_state *s,
 
 	out->level = s->level;
 	out->digest = s->digest;
-	if (warden_end_read(a, dir, &end, &ignored) < 0)
-		return;
-	out->ended = lost_warden(a, dir, s, &end) ? "warden-lost" : end.reason;
-	out->tainted = end.tainted;
+	out->reuse = load_reuse(a, dir, s, str_eq(out->status, "created"));
+	if (warden_end_read(a, dir, &end, &ignored) == 0)
+		out->ended = lost_warden(a, dir, s, &end) ? "warden-lost" : end.reason;
 }
 
-static int load_info(struct arena *a, int dir, struct container_info *out, struct err *e)
+/* ended: also how, which list does not tell. */
+static int load_info(struct arena *a, int dir, bool ended, struct container_info *out,
+		     struct err *e)
 {
 	struct brig_state s;
+	struct brig_result r;
 	struct cgroup *cg = NULL;
+	struct taint t;
 	struct err ignored;
 
-	int r = store_load(dir, a, &s, e);
-	if (r < 0)
-		return r;
+	if (store_load(dir, a, &s, e) < 0)
+		return -e->code;
 	/* A cgroup that cannot be looked at does not hide the container. */
 	if (cgroup_open(a, &s.cgroup, &cg, &ignored) < 0)
 		cg = NULL;
 	enum status st = status_of(dir, &s, cg);
-	cgroup_close(cg);
 	*out = (struct container_info){
 		.oci_version = s.oci_version,
 		.id = s.id,
@@ -85,11 +124,26 @@ static int load_info(struct arena *a, int dir, struct container_info *out, struc
 		.rootfs = s.rootfs,
 		.created = s.created,
 		.owner = user_name(a, s.owner),
+		.warden_pid = st == STATUS_STOPPED ? 0 : s.warden_pid,
+		.net = s.net,
+		.egress = s.egress,
+		.netns_below = s.netns_below,
+		.resolver_pid = st == STATUS_STOPPED ? 0 : s.resolver_pid,
 		.annotations = s.annotations,
 		.n_annotations = s.n_annotations,
 	};
 	if (!str_eq(s.level, "custom"))
 		load_level(a, dir, &s, out);
+	taint_of(a, dir, &t);
+	if (ended && out->level && st == STATUS_STOPPED)
+		load_end(a, dir, &s, cg, &t, out);
+	else if (st == STATUS_STOPPED && result_read(a, dir, &r, &ignored) == 0)
+		taint_of_result(a, dir, &r, &t);
+	out->taint = t.rows;
+	out->n_taint = t.n;
+	if (ended && st != STATUS_STOPPED)
+		grants_show(a, dir, &s, &out->grants, &out->n_grants);
+	cgroup_close(cg);
 	return 0;
 }
 
@@ -100,7 +154,7 @@ int container_state(const struct container_host *h, const char *id, struct arena
 
 	if (dir < 0)
 		return dir;
-	int r = load_info(a, dir, out, e);
+	int r = load_info(a, dir, true, out, e);
 	if (r == -ENOENT)
 		return err_msg(e, ENOENT, "container %s has no state: its making was cut short",
 			       id);
@@ -152,7 +206,7 @@ int container_list(const struct container_host *h, struct arena *a, struct conta
 					O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 		if (dir < 0)
 			continue;
-		if (load_info(a, dir, &one, &why) < 0) {
+		if (load_info(a, dir, false, &one, &why) < 0) {
 			log_warn("container %s: %s", de->d_name, why.msg);
 			continue;
 		}

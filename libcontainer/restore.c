@@ -182,7 +182,14 @@ static int make_cgroup(void *ctx, struct err *e)
 {
 	struct restore *c = ctx;
 
-	return cgroup_create(c->arena, c->plan.cgroup, &c->cgroup, e);
+	int r = cgroup_create(c->arena, c->plan.cgroup, &c->cgroup, e);
+
+	if (r < 0 || c->plan.cgroup_attach)
+		return r;
+	r = store_claim(c->dir, e);
+	if (r < 0)
+		drop_cgroup(c);
+	return r;
 }
 
 /* criu mounts what is in the images, on places that a fresh copy of the image may lack. */
@@ -279,6 +286,8 @@ static int attach(void *ctx, struct err *e)
 	struct restore *c = ctx;
 	int r = cgroup_attach(c->cgroup, c->criu.pid, e);
 
+	if (r == 0)
+		r = store_claim(c->dir, e);
 	if (r < 0)
 		return r;
 	c->state.cgroup = cgroup_get_record(c->arena, c->cgroup);

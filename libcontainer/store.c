@@ -14,12 +14,13 @@
 #include "base/own.h"
 #include "base/str.h"
 
-enum { LOCK_WAIT_MS = 10000 };
+enum { LOCK_WAIT_MS = 10000, MAX_TRIES = 10 };
 
 int store_check_id(const char *id, struct err *e)
 {
 	size_t n = id ? strlen(id) : 0;
-	bool ok = n > 0 && n <= NAME_MAX && !str_eq(id, ".") && !str_eq(id, "..");
+	bool ok = n > 0 && n <= NAME_MAX && !str_eq(id, ".") && !str_eq(id, "..") &&
+		  !str_eq(id, STORE_POOLS);
 
 	if (n == 0)
 		return err_msg(e, EINVAL, "container id cannot be empty");
@@ -82,8 +83,12 @@ int store_create(const struct container_host *h, const char *id, struct err *e)
 		return err_set(e, errno, "state directory %s/%s", h->root, id);
 	}
 	dir = openat(root, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (dir < 0)
-		return err_set(e, errno, "state directory %s/%s", h->root, id);
+	if (dir < 0) {
+		int r = err_set(e, errno, "state directory %s/%s", h->root, id);
+
+		(void)unlinkat(root, id, AT_REMOVEDIR); /* empty: nothing else is removed */
+		return r;
+	}
 	/* A delete that took the empty directory for a half-made one, or a look at the lock. */
 	int r = store_lock(dir, id, e);
 	return r < 0 ? r : take_fd(&dir);
@@ -127,6 +132,15 @@ bool store_is_locked(int dir)
 	return again >= 0 && flock(again, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
+/* In place: what a crash leaves half written is not needed, state.json is whole then. */
+static void save_copy(int dir, const char *text, size_t len)
+{
+	own_fd int fd = openat(dir, STORE_COPY, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd >= 0 && (file_write_all(fd, text, len) < 0 || ftruncate(fd, (off_t)len) < 0))
+		(void)unlinkat(dir, STORE_COPY, 0); /* an older one would be worse than none */
+}
+
 int store_save(int dir, const struct brig_state *s, struct err *e)
 {
 	own_arena struct arena a = {0};
@@ -135,7 +149,18 @@ int store_save(int dir, const struct brig_state *s, struct err *e)
 
 	if (file_replace(dir, STORE_STATE, text, len, 0600, e) < 0)
 		return err_wrap(e, "state of %s", s->id);
+	/* Once there is a process to find; a step more or less of the way there is not worth it. */
+	if (s->pid > 0 && !(s->reuse && s->reuse->journal))
+		save_copy(dir, text, len);
 	return 0;
+}
+
+int store_claim(int dir, struct err *e)
+{
+	own_fd int fd =
+		openat(dir, STORE_CLAIMED, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	return fd < 0 ? err_set(e, errno, "create %s", STORE_CLAIMED) : 0;
 }
 
 int store_load(int dir, struct arena *a, struct brig_state *out, struct err *e)
@@ -156,5 +181,16 @@ int store_remove(const struct container_host *h, const char *id, struct err *e)
 
 	if (root < 0)
 		return root;
-	return file_remove_tree(root, id, e);
+	own_fd int dir = openat(root, id, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	/* First, so that a removal that is cut short is not taken for damage. */
+	if (dir >= 0) {
+		(void)unlinkat(dir, STORE_COPY, 0);
+		(void)unlinkat(dir, STORE_CLAIMED, 0);
+	}
+	own_close(&dir);
+	/* A warden whose maker was killed before its pid was on disk may have a last word. */
+	int r = file_remove_tree(root, id, e);
+	for (int tries = 0; r == -ENOTEMPTY && tries < MAX_TRIES; tries++)
+		r = file_remove_tree(root, id, e);
+	return r;
 }

@@ -7,10 +7,10 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <yajl/yajl_parse.h>
 
+#include "base/str.h"
 #include "specs/json_text.h"
 #include "specs/runtime.h"
 
@@ -218,7 +218,7 @@ static char *member(struct reader *r, const struct json_field *f, char *object, 
 }
 
 /* The text of what is no object, list or null. */
-static int put_text(struct reader *r, const struct token *t, char *slot)
+static int put_text(struct reader *r, const struct token *t, bool empty_is_absent, char *slot)
 {
 	struct token text = *t;
 
@@ -227,7 +227,31 @@ static int put_text(struct reader *r, const struct token *t, char *slot)
 		text.len = strlen(text.text);
 	}
 	text.kind = T_STRING;
-	return put_string(r, &text, true, slot);
+	return put_string(r, &text, empty_is_absent, slot);
+}
+
+/* JSON_SHORT: the object that a plain value stands for. */
+static int put_short(struct reader *r, const struct json_type *type, const struct token *t,
+		     char *item)
+{
+	if (t->kind == T_NULL)
+		return fail(r, kinds[JSON_OBJ].wrong);
+	if (!put_text(r, t, false, item + type->fields[0].at))
+		return 0;
+	return type->check && type->check(r->a, item, r->e) < 0 ? failed(r) : 1;
+}
+
+/* JSON_ONE: the list of one object that a plain value stands for. */
+static int put_one(struct reader *r, struct frame *o, const struct token *t)
+{
+	const struct json_field *f = o->field;
+	char *item = arena_array(r->a, 2, f->sub->size);
+
+	if (!put_short(r, f->sub, t, item))
+		return 0;
+	memcpy(o->out + f->at, &item, sizeof(item));
+	memcpy(o->out + f->count_at, &(size_t){1}, sizeof(size_t));
+	return 1;
 }
 
 static int put_member(struct reader *r, struct frame *o, const struct token *t)
@@ -241,11 +265,13 @@ static int put_member(struct reader *r, struct frame *o, const struct token *t)
 	if (kind == JSON_STR)
 		return put_string(r, t, !(f->flags & JSON_REQUIRED), o->out + f->at);
 	if (kind == JSON_TEXT)
-		return put_text(r, t, o->out + f->at);
+		return put_text(r, t, true, o->out + f->at);
 	if (kind == JSON_BOOL && t->kind == T_BOOL) {
 		memcpy(member(r, f, o->out, sizeof(bool)), &t->yes, sizeof(bool));
 		return 1;
 	}
+	if (f->flags & JSON_ONE)
+		return put_one(r, o, t);
 	if (kinds[kind].size)
 		return put_number(r, f, kind, t, member(r, f, o->out, kinds[kind].size));
 	return fail(r, kinds[kind].wrong);
@@ -256,9 +282,14 @@ static int put_item(struct reader *r, struct frame *l, const struct token *t)
 	enum json_kind kind = l->field->kind;
 	int ok = 0;
 
-	if (kind == JSON_OBJS || kind == JSON_NAMED)
+	if ((kind == JSON_OBJS && !(l->field->flags & JSON_SHORT)) || kind == JSON_NAMED)
 		return fail(r, kinds[JSON_OBJ].wrong);
 	char *slot = next_item(r, l);
+	if (kind == JSON_OBJS) {
+		ok = put_short(r, l->field->sub, t, slot);
+		l->n += (size_t)ok;
+		return ok;
+	}
 	if (kind == JSON_IDS)
 		ok = put_number(r, l->field, JSON_ID, t, slot);
 	else if (kind == JSON_MAP)
@@ -448,11 +479,6 @@ static int end_items(struct reader *r)
 	return pop(r);
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* Sorted, not compared each with each: a map may have 100,000 keys. */
 static int end_map(struct reader *r)
 {
@@ -462,7 +488,7 @@ static int end_map(struct reader *r)
 	f->key = NULL;
 	for (size_t i = 0; i < f->n; i++)
 		memcpy(&keys[i], f->out + i * f->size + f->field->key_at, sizeof(*keys));
-	qsort(keys, f->n, sizeof(*keys), by_text);
+	str_sort(keys, f->n);
 	for (size_t i = 1; i < f->n; i++) {
 		if (strcmp(keys[i - 1], keys[i]) == 0) {
 			f->key = keys[i];

@@ -33,6 +33,10 @@ enum json_kind {
 enum {
 	JSON_REQUIRED = 1, /* absent (or null) is an error */
 	JSON_PTR = 2,      /* bool, number, object: the member is a pointer, NULL when absent */
+	JSON_SHORT = 4,    /* JSON_OBJS: a plain value stands for an object of which it is the
+			      first property, which is a JSON_TEXT */
+	JSON_ONE = 8,      /* JSON_OBJS: such a value in place of the list is a list of one */
+	JSON_SOME = 16,    /* JSON_OBJ in place: not printed when nothing in it is set */
 };
 
 struct json_type;

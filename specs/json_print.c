@@ -299,6 +299,14 @@ static void print_number(struct json_out *o, enum json_kind kind, const char *at
 	}
 }
 
+static bool is_unset(const char *object, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if (object[i])
+			return false;
+	return true;
+}
+
 static void print_field(struct json_out *o, const struct json_field *f, const char *object)
 {
 	enum json_kind kind = f->kind;
@@ -313,6 +321,8 @@ static void print_field(struct json_out *o, const struct json_field *f, const ch
 			return;
 		at = pointed;
 	}
+	if (f->flags & JSON_SOME && is_unset(at, f->sub->size))
+		return;
 	if (kind >= JSON_STRS)
 		memcpy(&n, object + f->count_at, sizeof(n));
 	json_key(o, f->name);
@@ -336,4 +346,13 @@ void json_print_type(struct json_out *o, const struct json_type *t, const void *
 	for (size_t i = 0; i < t->n_fields; i++)
 		print_field(o, &t->fields[i], object);
 	json_end_object(o);
+}
+
+char *json_print_object(struct arena *a, const struct json_type *t, const void *object, size_t *len)
+{
+	struct json_out o;
+
+	json_begin(&o, a, 0);
+	json_print_type(&o, t, object);
+	return json_done(&o, len);
 }

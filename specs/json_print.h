@@ -63,5 +63,8 @@ void json_map(struct json_out *o, const struct oci_map *map, size_t n);
  * numbers and bools that are no pointers are always written.
  */
 void json_print_type(struct json_out *o, const struct json_type *t, const void *object);
+/* The same as a text of its own, one line without blanks or its end; len may be NULL. */
+char *json_print_object(struct arena *a, const struct json_type *t, const void *object,
+			size_t *len);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "specs/json_print.h"
 #include "specs/table.h"
+#include "specs/violation.h"
 
 enum { FORMAT = 1 };
 
@@ -51,6 +52,8 @@ static const struct json_field level_network_fields[] = {
 	ROW_STR(level_network, "egress", egress, 0),
 	ROW_OPT(level_network, "ipv6", ipv6, JSON_BOOL, bool),
 	ROW_OPT(level_network, "join", join, JSON_BOOL, bool),
+	ROW_OPT_MAX(level_network, "open", open, JSON_U64, uint64_t, UINT32_MAX),
+	ROW_OPT_MAX(level_network, "rate", rate, JSON_U64, uint64_t, UINT32_MAX),
 };
 TYPE_CLOSED(level_network, NULL);
 
@@ -66,6 +69,10 @@ static const struct json_field level_limits_fields[] = {
 	ROW_OPT(level_limits, "nofile", nofile, JSON_U64, uint64_t),
 	ROW_OPT(level_limits, "wall", wall, JSON_U64, uint64_t),
 	ROW_OPT(level_limits, "cpu", cpu, JSON_U64, uint64_t),
+	ROW_OPT(level_limits, "cpu_time", cpu_time, JSON_U64, uint64_t),
+	ROW_OPT(level_limits, "fsize", fsize, JSON_U64, uint64_t),
+	ROW_OPT(level_limits, "output", output, JSON_U64, uint64_t),
+	ROW_OPT(level_limits, "grace", grace, JSON_U64, uint64_t),
 };
 TYPE_CLOSED(level_limits, NULL);
 
@@ -74,6 +81,22 @@ static const struct json_field level_env_fields[] = {
 	ROW_STRS(level_env, "patterns", patterns, n_patterns, 0),
 };
 TYPE_CLOSED(level_env, NULL);
+
+static const struct json_field violation_rule_fields[] = {
+	ROW_STR(violation_rule, "response", response, JSON_REQUIRED),
+	ROW_OPT(violation_rule, "after", after, JSON_U64, uint64_t),
+};
+TYPE_CLOSED(violation_rule, NULL);
+
+static const struct json_field level_violations_fields[] = {
+	ROW_OBJ(level_violations, "syscall", syscall, violation_rule),
+	ROW_OBJ(level_violations, "terminal", terminal, violation_rule),
+	ROW_OBJ(level_violations, "denied", denied, violation_rule),
+	ROW_OBJ(level_violations, "pids", pids, violation_rule),
+	ROW_OBJ(level_violations, "egress", egress, violation_rule),
+	ROW_OBJ(level_violations, "memory", memory, violation_rule),
+};
+TYPE_CLOSED(level_violations, NULL);
 
 static const struct json_field level_fields[] = {
 	ROW_NUM(level, "v", v, JSON_REQUIRED, JSON_I32, int32_t),
@@ -105,6 +128,9 @@ static const struct json_field level_fields[] = {
 	ROW_OPT(level, "preserve_fds", preserve_fds, JSON_BOOL, bool),
 	ROW_STRS(level, "sysctls", sysctls, n_sysctls, 0),
 	ROW_SUB(level, "env", env, level_env, 0),
+	/* Not there in levels that older brigs recorded with a digest of the text. */
+	ROW_SUB(level, "violations", violations, level_violations, JSON_SOME),
+	ROW_STR(level, "audit", audit, 0),
 };
 TYPE_CLOSED(level, check_level);
 
@@ -121,9 +147,5 @@ int level_parse(struct arena *a, const char *json, size_t len, struct level *out
 
 char *level_print(struct arena *a, const struct level *l, size_t *len)
 {
-	struct json_out o;
-
-	json_begin(&o, a, 0);
-	json_print_type(&o, &level_type_, l);
-	return json_done(&o, len);
+	return json_print_object(a, &level_type_, l, len);
 }

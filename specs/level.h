@@ -52,10 +52,12 @@ struct level_network {
 	const char *egress; /* any, deny */
 	const bool *ipv6;   /* false: switched off in an own namespace */
 	const bool *join;   /* namespaces given by path are taken (pods) */
+	/* of grants: connections at once, new ones a second; absent: no bound */
+	const uint64_t *open, *rate;
 };
 
 struct level_cpu {
-	const char *pin; /* none, cpus */
+	const char *pin; /* none, cpus, cores */
 };
 
 /*
@@ -65,6 +67,17 @@ struct level_cpu {
 struct level_limits {
 	const int64_t *memory, *swap, *pids;
 	const uint64_t *nofile, *wall, *cpu;
+	const uint64_t *cpu_time; /* of all processes together */
+	const uint64_t *fsize;    /* of one file: RLIMIT_FSIZE */
+	const uint64_t *output;   /* standard output and error together */
+	const uint64_t *grace;    /* between SIGTERM and the kill; absent: killed at once */
+};
+
+struct violation_rule; /* specs/violation.h */
+
+/* What is done about each class; NULL: what docs/violations.md says of it. */
+struct level_violations {
+	const struct violation_rule *syscall, *terminal, *denied, *pids, *egress, *memory;
 };
 
 struct level_env {
@@ -97,6 +110,8 @@ struct level {
 	const char *const *sysctls; /* patterns that config.json may set; "*": any */
 	size_t n_sysctls;
 	struct level_env env;
+	const char *audit; /* off, on, required: what cannot be written does not happen */
+	struct level_violations violations;
 };
 
 enum { LEVEL_MAX_BYTES = 256 << 10 };

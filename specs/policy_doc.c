@@ -13,17 +13,67 @@ static const struct json_field policy_doc_resources_fields[] = {
 	ROW_TEXT(policy_doc_resources, "ephemeralStorage", ephemeral_storage),
 	ROW_TEXT(policy_doc_resources, "cpuPinning", cpu_pinning),
 	ROW_TEXT(policy_doc_resources, "pids", pids),
+	ROW_TEXT(policy_doc_resources, "openFiles", open_files),
+	ROW_TEXT(policy_doc_resources, "swap", swap),
+	ROW_TEXT(policy_doc_resources, "fileSize", file_size),
+	ROW_TEXT(policy_doc_resources, "inodes", inodes),
+	ROW_TEXT(policy_doc_resources, "output", output),
+	ROW_STRS(policy_doc_resources, "io", io, n_io, 0),
 };
 TYPE_CLOSED(policy_doc_resources, NULL);
 
-static const struct json_field policy_doc_egress_fields[] = {
-	ROW_STR(policy_doc_egress, "domain", domain, JSON_REQUIRED),
+static int check_port(struct arena *a, void *object, struct err *e)
+{
+	const struct policy_doc_port *p = object;
+
+	(void)a;
+	return p->port ? 0 : err_msg(e, EINVAL, "port: missing");
+}
+
+static const struct json_field policy_doc_port_fields[] = {
+	ROW_TEXT(policy_doc_port, "port", port), /* first: what a plain value is */
+	ROW_STR(policy_doc_port, "protocol", protocol, 0),
 };
-TYPE(policy_doc_egress, NULL);
+TYPE_CLOSED(policy_doc_port, check_port);
+
+static int check_egress(struct arena *a, void *object, struct err *e)
+{
+	const struct policy_doc_egress *g = object;
+
+	(void)a;
+	if (!g->domain && !g->cidr)
+		return err_msg(e, EINVAL, "domain: missing");
+	if (g->domain && g->cidr)
+		return err_msg(e, EINVAL, "domain, cidr: one of them");
+	return 0;
+}
+
+static const struct json_field policy_doc_egress_fields[] = {
+	ROW_STR(policy_doc_egress, "domain", domain, 0),
+	ROW_STR(policy_doc_egress, "cidr", cidr, 0),
+	ROW_SHORT(policy_doc_egress, "ports", ports, n_ports, policy_doc_port, JSON_SHORT),
+	ROW_STR(policy_doc_egress, "protocol", protocol, 0),
+	ROW_TEXT(policy_doc_egress, "ttl", ttl),
+	ROW_OPT(policy_doc_egress, "private", is_private, JSON_BOOL, bool),
+};
+TYPE_CLOSED(policy_doc_egress, check_egress);
+
+static const struct json_field policy_doc_ingress_fields[] = {
+	ROW_TEXT(policy_doc_ingress, "from", from), /* first: what a plain value is */
+	ROW_SHORT(policy_doc_ingress, "ports", ports, n_ports, policy_doc_port, JSON_SHORT),
+	ROW_STR(policy_doc_ingress, "protocol", protocol, 0),
+};
+TYPE_CLOSED(policy_doc_ingress, NULL);
 
 static const struct json_field policy_doc_network_fields[] = {
 	ROW_OBJS(policy_doc_network, "egress", egress, n_egress, policy_doc_egress),
-	ROW_OPT(policy_doc_network, "ingress", ingress, JSON_BOOL, bool),
+	ROW_SHORT(policy_doc_network, "ingress", ingress, n_ingress, policy_doc_ingress, JSON_ONE),
+	ROW_STRS(policy_doc_network, "allowedDomains", allowed_domains, n_allowed_domains, 0),
+	ROW_SHORT(policy_doc_network, "allowedPorts", allowed_ports, n_allowed_ports,
+		  policy_doc_port, JSON_SHORT),
+	ROW_OPT(policy_doc_network, "allowDNS", allow_dns, JSON_BOOL, bool),
+	ROW_OPT(policy_doc_network, "denyByDefault", deny_by_default, JSON_BOOL, bool),
+	ROW_OPT(policy_doc_network, "blockKubeAPI", block_kube_api, JSON_BOOL, bool),
 };
 TYPE_CLOSED(policy_doc_network, NULL);
 
@@ -44,7 +94,25 @@ static const struct json_field policy_doc_profile_fields[] = {
 };
 TYPE_CLOSED(policy_doc_profile, NULL);
 
-/* Moves a property from its group to the top; both: "name" is given twice. */
+static const struct json_field policy_doc_word_fields[] = {
+	ROW_TEXT(policy_doc_word, "word", word), /* first: what a plain value is */
+};
+TYPE_CLOSED(policy_doc_word, NULL);
+
+static const struct json_field policy_doc_capabilities_fields[] = {
+	ROW_SHORT(policy_doc_capabilities, "fileSystemRead", read, n_read, policy_doc_word,
+		  JSON_SHORT | JSON_ONE),
+	ROW_SHORT(policy_doc_capabilities, "fileSystemWrite", write, n_write, policy_doc_word,
+		  JSON_SHORT | JSON_ONE),
+	ROW_SHORT(policy_doc_capabilities, "network", network, n_network, policy_doc_word,
+		  JSON_SHORT | JSON_ONE),
+	ROW_OPT(policy_doc_capabilities, "shell", shell, JSON_BOOL, bool),
+	ROW_STRS(policy_doc_capabilities, "execute", execute, n_execute, 0),
+	ROW_STRS(policy_doc_capabilities, "grants", grants, n_grants, 0),
+};
+TYPE_CLOSED(policy_doc_capabilities, NULL);
+
+/* Moves a property to where it is read; both: "name" is given twice. */
 static int lift(const char *name, void *top, void *group, struct err *e)
 {
 	const void *above, *below, *none = NULL;
@@ -52,7 +120,7 @@ static int lift(const char *name, void *top, void *group, struct err *e)
 	memcpy(&above, top, sizeof(above));
 	memcpy(&below, group, sizeof(below));
 	if (above && below)
-		return err_msg(e, EINVAL, "%s: given twice, at the top too", name);
+		return err_msg(e, EINVAL, "%s: given twice", name);
 	if (below) {
 		memcpy(top, group, sizeof(below));
 		memcpy(group, &none, sizeof(none));
@@ -76,6 +144,8 @@ static int check_doc(struct arena *a, void *object, struct err *e)
 	};
 
 	(void)a;
+	if (d->timeout && d->max_execution_time)
+		return err_msg(e, EINVAL, "timeout, maxExecutionTime: given twice");
 	for (size_t i = 0; i < LEN(pairs); i++)
 		if (lift(pairs[i].name, pairs[i].top, pairs[i].group, e) < 0)
 			return -e->code;
@@ -90,6 +160,11 @@ static const struct json_field policy_doc_fields[] = {
 	ROW_STR(policy_doc, "runtime", runtime, 0),
 	ROW_STR(policy_doc, "language", language, 0),
 	ROW_TEXT(policy_doc, "timeout", timeout),
+	ROW_TEXT(policy_doc, "maxExecutionTime", max_execution_time),
+	ROW_TEXT(policy_doc, "maxCPUTime", max_cpu_time),
+	ROW_TEXT(policy_doc, "gracePeriod", grace_period),
+	ROW_TEXT(policy_doc, "maxNetworkRequests", max_network_requests),
+	ROW_TEXT(policy_doc, "max_network_bandwidth_bps", max_network_bandwidth),
 	ROW_TEXT(policy_doc, "cpuPinning", cpu_pinning),
 	ROW_OPT(policy_doc, "readOnlyRoot", read_only_root, JSON_BOOL, bool),
 	ROW_STRS(policy_doc, "writablePaths", writable_paths, n_writable_paths, 0),
@@ -100,6 +175,7 @@ static const struct json_field policy_doc_fields[] = {
 	ROW_SUB(policy_doc, "networkAccess", network, policy_doc_network, 0),
 	ROW_SUB(policy_doc, "filesystem", filesystem, policy_doc_filesystem, 0),
 	ROW_SUB(policy_doc, "securityContext", security, policy_doc_security, 0),
+	ROW_SUB(policy_doc, "capabilities", capabilities, policy_doc_capabilities, 0),
 };
 TYPE_CLOSED(policy_doc, check_doc);
 
@@ -117,9 +193,5 @@ int policy_doc_parse(struct arena *a, const char *json, size_t len, struct polic
 
 char *policy_doc_print(struct arena *a, const struct policy_doc *d, size_t *len)
 {
-	struct json_out o;
-
-	json_begin(&o, a, 0);
-	json_print_type(&o, &policy_doc_type_, d);
-	return json_done(&o, len);
+	return json_print_object(a, &policy_doc_type_, d, len);
 }

@@ -1,6 +1,7 @@
 /* The properties of config.json, in the order of the specification's documents. */
 #include "specs/runtime.h"
 
+#include "base/str.h"
 #include "specs/runtime_check.h"
 #include "specs/table.h"
 
@@ -363,9 +364,34 @@ int oci_process_parse(struct arena *a, const char *json, size_t len, struct oci_
 	return json_read(a, &oci_process_type_, json, len, OCI_MAX_BYTES, out, e);
 }
 
+int oci_seccomp_parse(struct arena *a, const char *json, size_t len, struct oci_seccomp *out,
+		      struct err *e)
+{
+	*out = (struct oci_seccomp){0};
+	return json_read(a, &oci_seccomp_type_, json, len, OCI_MAX_BYTES, out, e);
+}
+
 int oci_resources_parse(struct arena *a, const char *json, size_t len, struct oci_resources *out,
 			struct err *e)
 {
 	*out = (struct oci_resources){0};
 	return json_read(a, &oci_resources_type_, json, len, OCI_MAX_BYTES, out, e);
+}
+
+bool oci_mount_has(const struct oci_mount *m, const char *option)
+{
+	for (size_t i = 0; i < m->n_options; i++)
+		if (str_eq(m->options[i], option))
+			return true;
+	return false;
+}
+
+bool oci_mount_is_bind(const struct oci_mount *m)
+{
+	return str_eq(m->type, "bind") || oci_mount_has(m, "bind") || oci_mount_has(m, "rbind");
+}
+
+bool oci_mount_is_readonly(const struct oci_mount *m)
+{
+	return oci_mount_has(m, "ro") || oci_mount_has(m, "rro");
 }

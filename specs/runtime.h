@@ -324,8 +324,16 @@ int oci_config_parse(struct arena *a, const char *json, size_t len, struct oci_c
 /* A process document alone (exec --process) and linux.resources alone (update --resources). */
 int oci_process_parse(struct arena *a, const char *json, size_t len, struct oci_process *out,
 		      struct err *e) MUST_CHECK;
+/* linux.seccomp alone: a profile in a file of its own. */
+int oci_seccomp_parse(struct arena *a, const char *json, size_t len, struct oci_seccomp *out,
+		      struct err *e) MUST_CHECK;
 int oci_resources_parse(struct arena *a, const char *json, size_t len, struct oci_resources *out,
 			struct err *e) MUST_CHECK;
+
+/* Words among the options of a mount; a bind mount may be one by its type, too. */
+bool oci_mount_has(const struct oci_mount *m, const char *option);
+bool oci_mount_is_bind(const struct oci_mount *m);
+bool oci_mount_is_readonly(const struct oci_mount *m);
 
 /* The table of a whole config.json, for json_lookup, json_print_type and tests. */
 const struct json_type *oci_config_type(void);

@@ -42,6 +42,10 @@
 #define ROW_OBJS(T, n, m, c, S)                                                                    \
 	ROW_(n, JSON_OBJS, 0, .at = ROW_AT(T, m, const struct S *), ROW_COUNT(T, c),               \
 	     .sub = &S##_type_)
+/* The same, with plain values in place of objects (JSON_SHORT) or of the list (JSON_ONE) */
+#define ROW_SHORT(T, n, m, c, S, fl)                                                               \
+	ROW_(n, JSON_OBJS, fl, .at = ROW_AT(T, m, const struct S *), ROW_COUNT(T, c),              \
+	     .sub = &S##_type_)
 #define ROW_NAMED(T, n, m, c, S, key)                                                              \
 	ROW_(n, JSON_NAMED, 0, .at = ROW_AT(T, m, const struct S *), ROW_COUNT(T, c),              \
 	     .key_at = ROW_AT(S, key, const char *), .sub = &S##_type_)

@@ -6,11 +6,15 @@
 /* run's options, with those of direct mode. */
 struct run_opts {
 	struct launch_opts launch; /* first: launch_options count from here */
+	const char *result_format; /* of --result, in both modes */
 	const char *rootfs, *policy, *id, *user, *cwd, *language, *pin, *cpus;
-	struct opt_list env, ro, bind, write, egress;
-	const int64_t *memory, *pids;
-	const uint64_t *nofile;
-	uint64_t timeout;
+	struct opt_list env, ro, bind, write, io;
+	struct network_opts network;
+	const char *flows;
+	const uint64_t *net_rate, *net_open, *net_conns;
+	const int64_t *net_bytes, *net_bandwidth;
+	const int64_t *memory, *swap, *pids, *fsize, *output, *disk, *inodes;
+	const uint64_t *nofile, *timeout, *cpu_time, *grace;
 	bool tty, writable_root;
 };
 

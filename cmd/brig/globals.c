@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "cmd/brig/answer.h"
 #include "cmd/brig/command.h"
 
 #define AT(member) offsetof(struct globals, member)
@@ -202,6 +203,9 @@ int globals_host(struct arena *a, const struct globals *g, struct container_host
 
 	out->level = g->level;
 	out->system_config = g->system_config;
+	out->lease = getenv("BRIG_LEASE");
+	out->lease = out->lease && *out->lease ? answer_take_token(a, out->lease) : NULL;
+	(void)unsetenv("BRIG_LEASE"); /* it fails for a bad name only */
 	if (r == 0)
 		r = read_rootless(g->rootless, &out->rootless, e);
 	if (r < 0)

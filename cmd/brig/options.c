@@ -152,12 +152,21 @@ static bool store_bytes(struct arena *a, const char *s, void *to)
 	return str_bytes(s, v);
 }
 
+static bool store_time(struct arena *a, const char *s, void *to)
+{
+	uint64_t *v = arena_new(a, sizeof(*v));
+
+	*(const uint64_t **)to = v;
+	return opt_duration(s, v);
+}
+
 static bool (*const stores[])(struct arena *a, const char *s, void *to) = {
-	[OPT_FLAG] = store_flag,     [OPT_STRING] = store_string,
-	[OPT_U32] = store_u32,       [OPT_DURATION] = store_duration,
-	[OPT_LIST] = store_list,     [OPT_U32_LIST] = store_u32_list,
-	[OPT_MAYBE_U16] = store_u16, [OPT_MAYBE_U64] = store_u64,
-	[OPT_MAYBE_I64] = store_i64, [OPT_MAYBE_BYTES] = store_bytes,
+	[OPT_FLAG] = store_flag,       [OPT_STRING] = store_string,
+	[OPT_U32] = store_u32,         [OPT_DURATION] = store_duration,
+	[OPT_LIST] = store_list,       [OPT_U32_LIST] = store_u32_list,
+	[OPT_MAYBE_U16] = store_u16,   [OPT_MAYBE_U64] = store_u64,
+	[OPT_MAYBE_I64] = store_i64,   [OPT_MAYBE_BYTES] = store_bytes,
+	[OPT_MAYBE_TIME] = store_time,
 };
 
 static int store(struct arena *a, const struct opt *o, const char *value, void *target,

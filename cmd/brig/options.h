@@ -17,16 +17,17 @@
  */
 
 enum opt_kind {
-	OPT_FLAG,       /* bool */
-	OPT_STRING,     /* const char * */
-	OPT_U32,        /* uint32_t */
-	OPT_DURATION,   /* uint64_t in milliseconds: 5s, 100ms, 1m30s */
-	OPT_LIST,       /* struct opt_list, may be repeated */
-	OPT_U32_LIST,   /* struct opt_u32_list, may be repeated */
-	OPT_MAYBE_U16,  /* const uint16_t *; these stay NULL when not given or given as "" */
-	OPT_MAYBE_U64,  /* const uint64_t * */
-	OPT_MAYBE_I64,  /* const int64_t * */
-	OPT_MAYBE_BYTES /* const int64_t *: 512, 64k, 30M, -1 */
+	OPT_FLAG,        /* bool */
+	OPT_STRING,      /* const char * */
+	OPT_U32,         /* uint32_t */
+	OPT_DURATION,    /* uint64_t in milliseconds: 5s, 100ms, 1m30s */
+	OPT_LIST,        /* struct opt_list, may be repeated */
+	OPT_U32_LIST,    /* struct opt_u32_list, may be repeated */
+	OPT_MAYBE_U16,   /* const uint16_t *; these stay NULL when not given or given as "" */
+	OPT_MAYBE_U64,   /* const uint64_t * */
+	OPT_MAYBE_I64,   /* const int64_t * */
+	OPT_MAYBE_BYTES, /* const int64_t *: 512, 64k, 30M, -1 */
+	OPT_MAYBE_TIME   /* const uint64_t * in milliseconds, as OPT_DURATION */
 };
 
 struct opt_list {

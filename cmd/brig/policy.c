@@ -4,28 +4,49 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "cmd/brig/format.h"
+#include "cmd/brig/learn.h"
+#include "cmd/brig/option_words.h"
 #include "cmd/brig/table.h"
 #include "cmd/brig/verbs.h"
 #include "specs/json_print.h"
 
-struct policy_opts {
-	const char *level, *bundle, *policy, *format;
-	bool direct;
-};
-
 #define AT(member) offsetof(struct policy_opts, member)
 
 static const struct opt options[] = {
-	{"level",  NULL, OPT_STRING, AT(level),  "LEVEL",
-	 "explain: the level instead of the global --level",                                 NULL,    NULL},
-	{"bundle", "b",  OPT_STRING, AT(bundle), "DIR",
-	 "explain: what would hold for a container of this bundle",                          NULL,    NULL},
-	{"policy", NULL, OPT_STRING, AT(policy), "FILE",
-	 "explain: with a platform's document; direct mode",                                 NULL,    NULL},
-	{"direct", NULL, OPT_FLAG,   AT(direct), NULL,     "explain: limits of direct mode", NULL,    NULL},
-	{"format", "f",  OPT_STRING, AT(format), "FORMAT", "table or json",                  "table", NULL},
-	{NULL,     NULL, OPT_FLAG,   0,          NULL,     NULL,                             NULL,    NULL},
+	{"direct", NULL, OPT_FLAG,   AT(direct), NULL,     "explain: limits of direct mode",         NULL,    NULL          },
+	{"format", "f",  OPT_STRING, AT(format), "FORMAT", "table or json",                          "table", NULL          },
+	{"output", "o",  OPT_STRING, AT(output), "DIR",    "learn: where to write what was learned",
+	 NULL,												NULL          },
+	{"name",   NULL, OPT_STRING, AT(name),   "NAME",   "learn: of the level file",               "level", NULL          },
+	{"replay", NULL, OPT_STRING, AT(replay), "DIR",
+	 "check: run once more what was learned there, under what was learned",                      NULL,    NULL          },
+	{NULL,     NULL, OPT_FLAG,   0,          NULL,     NULL,                                     NULL,    direct_options},
 };
+
+/* Of run's options all but these are learn's. */
+static int check_options(struct command *c, const char *word, struct err *e)
+{
+	static const char *const shared[] = {"level", "bundle", "policy", NULL};
+	static const char *const again[] = {"env", "env-fd", "secret", "ctx", "id", NULL};
+	const struct policy_opts *o = c->opts;
+	bool once_more = o->replay && str_eq(word, "check");
+
+	if (str_eq(word, "learn"))
+		return 0;
+	if (o->replay && !once_more)
+		return err_msg(e, EINVAL, "%s: --replay is for check", word);
+	if (o->output)
+		return err_msg(e, EINVAL, "%s: --output is for learn", word);
+	for (const struct given *g = options_given(c->arena, direct_options, o); g->name; g++) {
+		const char *const *w = once_more ? again : shared;
+
+		while (*w && !str_eq(*w, g->name))
+			w++;
+		if (!*w)
+			return err_msg(e, EINVAL, "%s: --%s is for learn", word, g->name);
+	}
+	return 0;
+}
 
 /* NULL and "" as what a reader of a table takes for nothing. */
 static const char *shown(const char *s)
@@ -159,21 +180,22 @@ static int show(struct command *c, bool json, struct err *e)
 static int explain(struct command *c, bool json, struct err *e)
 {
 	const struct policy_opts *o = c->opts;
+	const char *level = o->run.launch.create.level, *bundle = o->run.launch.create.bundle;
 	struct container_policy_query q = {
-		.level = o->level,
+		.level = level,
 		.id = c->n_args > 1 ? c->args[1] : NULL,
-		.policy_file = o->policy,
+		.policy_file = o->run.policy,
 		.direct = o->direct,
 	};
 	struct container_policy p = {0};
 
 	if (c->n_args > 2)
 		return err_msg(e, EINVAL, "explain: one container at a time");
-	if (q.id && (o->bundle || o->policy || o->level || o->direct))
+	if (q.id && (bundle || o->run.policy || level || o->direct))
 		return err_msg(e, EINVAL,
 			       "explain: a container's policy was decided when it was made: no "
 			       "options with an id");
-	int r = command_path(c->arena, o->bundle, &q.bundle, e);
+	int r = command_path(c->arena, bundle, &q.bundle, e);
 	if (r == 0)
 		r = container_policy_explain(&c->host, &q, c->arena, &p, e);
 	if (p.level)
@@ -191,11 +213,33 @@ static void print_checked(const char *file, const char *kind, const struct err *
 		printf("%s: %s\n", file, wrong->msg);
 }
 
+/* The words behind the first are the program's. */
+static struct command *behind_word(struct command *c)
+{
+	c->args++;
+	c->n_args--;
+	return c;
+}
+
+static int check_again(struct command *c, bool json, struct err *e)
+{
+	return replay(behind_word(c), json, e);
+}
+
+static int learn_word(struct command *c, bool json, struct err *e)
+{
+	return json ? err_msg(e, EINVAL, "learn: --format is for the others")
+		    : learn(behind_word(c), e);
+}
+
 /* Every file gets its line; what is wrong with it is the answer, not an error of brig. */
 static int check(struct command *c, bool json, struct err *e)
 {
+	const struct policy_opts *opts = c->opts;
 	struct json_out o;
 
+	if (opts->replay)
+		return check_again(c, json, e);
 	if (c->n_args < 2)
 		return err_msg(e, EINVAL, "check: which files?");
 	json_begin(&o, c->arena, 2);
@@ -232,25 +276,32 @@ static int policy(struct command *c, struct err *e)
 		const char *name;
 		int (*run)(struct command *c, bool json, struct err *e);
 	} words[] = {
-		{"show",    show   },
-		{"explain", explain},
-		{"check",   check  },
+		{"show",    show      },
+		{"explain", explain   },
+		{"check",   check     },
+		{"learn",   learn_word},
 	};
 	const struct policy_opts *o = c->opts;
 	bool json;
 	int r = format_read(o->format, &json, e);
 
-	for (size_t i = 0; r == 0 && i < LEN(words); i++)
-		if (str_eq(words[i].name, c->args[0]))
-			return words[i].run(c, json, e);
+	for (size_t i = 0; r == 0 && i < LEN(words); i++) {
+		if (!str_eq(words[i].name, c->args[0]))
+			continue;
+		r = check_options(c, c->args[0], e);
+		return r < 0 ? r : words[i].run(c, json, e);
+	}
 	return r < 0 ? r
-		     : err_msg(e, EINVAL, "\"%.40s\" is none of show, explain, check", c->args[0]);
+		     : err_msg(e, EINVAL, "\"%.40s\" is none of show, explain, check, learn",
+			       c->args[0]);
 }
 
 const struct verb verb_policy = {
 	.name = "policy",
-	.summary = "show levels, explain what holds and why, check policy files",
-	.usage = "show [LEVEL] | explain [ID] | check FILE...",
+	.summary = "show levels, explain what holds and why, check policy files, learn one",
+	.usage = "show [LEVEL] | explain [ID] | check FILE... | check --replay DIR [-- PROGRAM...] "
+		 "| "
+		 "learn -o DIR --rootfs DIR -- PROGRAM [ARGUMENT...]",
 	.text = "   show     the fields of a level and which level they come from; without a name "
 		"the\n"
 		"            levels there are\n"
@@ -259,7 +310,14 @@ const struct verb verb_policy = {
 		"            decided it, what was asked for instead, and what was cut\n"
 		"   check    level files, brig.json, platform documents and config.json, told "
 		"apart by\n"
-		"            what is in them; ends with 1 if one is wrong\n",
+		"            what is in them; ends with 1 if one is wrong; with --replay a "
+		"program is\n"
+		"            run again under what was learned: 76 if something was denied that "
+		"was\n"
+		"            not before\n"
+		"   learn    runs a program with run's options below and writes what it did, a "
+		"filter and\n"
+		"            a level that let just that pass (docs/learn.md)\n",
 	.options = options,
 	.options_size = sizeof(struct policy_opts),
 	.order = OPT_MIXED,

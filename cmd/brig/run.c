@@ -1,6 +1,8 @@
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/str.h"
+#include "cmd/brig/change_line.h"
 #include "cmd/brig/direct.h"
 #include "cmd/brig/verbs.h"
 
@@ -13,15 +15,40 @@ static const struct opt options[] = {
 	 NULL},
 	{"no-subreaper",     NULL, OPT_FLAG, AT(no_subreaper), NULL,
 	 "do not adopt the container's orphans", NULL, NULL},
-	{.more = direct_options    },
+	{"dry-run",     NULL, OPT_FLAG, AT(dry_run), NULL,
+	 "write nothing of the host's, and tell on stderr what would have been (docs/layers.md)", NULL, NULL},
+	{"result",         NULL, OPT_STRING, AT(result), "FILE",
+	 "write how it ended and what it used there, - for standard output", NULL, NULL},
+	{"result-format",     NULL, OPT_STRING, offsetof(struct run_opts, result_format), "WORD",
+	 "json, or isolate: the meta file of isolate(1)", "json", NULL},
+	{.more = direct_options},
 };
 
-/* As env(1), timeout(1) and shells have it. */
-static int direct_code(const struct err *e)
+static int tell_change(void *ctx, const struct brig_change *c, struct err *e)
 {
-	if (!str_starts(e->msg, "exec"))
-		return CODE_DIRECT_FAILED;
-	return e->code == ENOENT || e->code == ENOTDIR ? CODE_NOT_FOUND : CODE_NOT_EXECUTABLE;
+	(void)ctx;
+	change_line(stderr, c);
+	return ferror(stderr) ? err_set(e, EPIPE, "write") : 0;
+}
+
+static int prepare_result(struct command *c, struct err *e)
+{
+	struct run_opts *o = c->opts;
+	struct container_create_opts *to = &o->launch.create;
+
+	to->change = tell_change;
+	to->result_isolate = str_eq(o->result_format, "isolate");
+	if (!to->result_isolate && !str_eq(o->result_format, "json"))
+		return err_msg(e, EINVAL, "--result-format: \"%s\" is not json or isolate",
+			       o->result_format);
+	if (!to->result)
+		return to->result_isolate ? err_msg(e, EINVAL, "--result-format needs --result")
+					  : 0;
+	if (to->detach)
+		return err_msg(e, EINVAL, "--result and --detach: ask `wait` for the result");
+	if (!*to->result)
+		return err_msg(e, EINVAL, "--result is empty");
+	return str_eq(to->result, "-") ? 0 : command_path(c->arena, to->result, &to->result, e);
 }
 
 static int run_direct(struct command *c, struct err *e)
@@ -31,9 +58,11 @@ static int run_direct(struct command *c, struct err *e)
 			  : err_msg(e, EINVAL, "no program: run ... -- PROGRAM [ARGUMENT...]");
 
 	if (r == 0)
+		r = prepare_result(c, e);
+	if (r == 0)
 		r = container_run(&c->host, &o->launch.create, &c->code, e);
-	if (r < 0)
-		c->code = direct_code(e);
+	if (r < 0 && !c->code)
+		c->code = CODE_DIRECT_FAILED;
 	return r;
 }
 
@@ -50,6 +79,8 @@ static int run(struct command *c, struct err *e)
 		r = err_msg(e, EINVAL, "container id cannot be empty");
 	if (r == 0)
 		r = launch_prepare(c, e);
+	if (r == 0)
+		r = prepare_result(c, e);
 	return r < 0 ? r : container_run(&c->host, &o->launch.create, &c->code, e);
 }
 

@@ -24,7 +24,17 @@ static int state(struct command *c, struct err *e)
 		.level = info.level,
 		.digest = info.digest,
 		.ended = info.ended,
-		.tainted = info.tainted,
+		.code = info.code,
+		.reuse = info.reuse,
+		.taint = info.taint,
+		.n_taint = info.n_taint,
+		.warden_pid = info.warden_pid,
+		.net = info.net,
+		.egress = info.egress,
+		.netns_below = info.netns_below,
+		.resolver_pid = info.resolver_pid,
+		.grants = info.grants,
+		.n_grants = info.n_grants,
 	};
 	puts(oci_state_print(c->arena, &s, false, NULL));
 	return 0;

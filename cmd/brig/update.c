@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "cmd/brig/answer.h"
 #include "cmd/brig/verbs.h"
 
 /* The limits are read straight into the spec's structs; NULL is "leave it as it is". */
@@ -17,6 +18,7 @@ struct update_opts {
 	const int64_t *pids_limit;
 	const char *kernel_memory, *kernel_memory_tcp;
 	const char *l3_cache_schema, *mem_bw_schema;
+	const char *lease;
 };
 
 #define AT(member) offsetof(struct update_opts, member)
@@ -55,6 +57,7 @@ static const struct opt options[] = {
 	 "Intel RDT/CAT schema of the L3 cache",									   NULL, NULL},
 	{"mem-bw-schema",      NULL, OPT_STRING,      AT(mem_bw_schema),        "TEXT",
 	 "Intel RDT/MBA schema of the memory bandwidth",								   NULL, NULL},
+	LEASE_ROW(AT(lease)),
 	{NULL,		 NULL, OPT_FLAG,        0,                        NULL,    NULL,                             NULL, NULL},
 };
 
@@ -161,9 +164,12 @@ static int update(struct command *c, struct err *e)
 			o->l3_cache_schema && *o->l3_cache_schema ? o->l3_cache_schema : NULL,
 		.mem_bw_schema = o->mem_bw_schema && *o->mem_bw_schema ? o->mem_bw_schema : NULL,
 	};
-	return container_update(&c->host, c->args[0], &res,
-				rdt.l3_cache_schema || rdt.mem_bw_schema ? &rdt : NULL, c->arena,
-				e);
+	answer_lease(c, o->lease);
+	r = container_update(&c->host, c->args[0], &res,
+			     rdt.l3_cache_schema || rdt.mem_bw_schema ? &rdt : NULL, c->arena, e);
+	if (r < 0)
+		c->code = answer_lease_code(e, c->code);
+	return r;
 }
 
 const struct verb verb_update = {

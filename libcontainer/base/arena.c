@@ -22,21 +22,24 @@ static __attribute__((noreturn)) void no_memory(void)
 	_exit(1);
 }
 
+void arena_reserve(struct arena *a, size_t n)
+{
+	struct arena_chunk *c = n > SIZE_MAX / 2 ? NULL : calloc(1, sizeof(*c) + n);
+
+	if (!c)
+		no_memory();
+	c->next = a->head;
+	c->size = n;
+	a->head = c;
+}
+
 void *arena_new(struct arena *a, size_t n)
 {
 	if (n > SIZE_MAX / 2)
 		no_memory();
 	n = (n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
-	if (!a->head || a->head->size - a->head->used < n) {
-		size_t size = n > CHUNK ? n : CHUNK;
-		struct arena_chunk *c = calloc(1, sizeof(*c) + size);
-
-		if (!c)
-			no_memory();
-		c->next = a->head;
-		c->size = size;
-		a->head = c;
-	}
+	if (!a->head || a->head->size - a->head->used < n)
+		arena_reserve(a, n > CHUNK ? n : CHUNK);
 	void *p = a->head->data + a->head->used;
 	a->head->used += n;
 	return p;
@@ -66,14 +69,18 @@ char *arena_strdup(struct arena *a, const char *s)
 
 char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 {
+	char text[512]; /* most fit: they are formatted once */
 	va_list again;
 
 	va_copy(again, ap);
-	int n = vsnprintf(NULL, 0, fmt, ap);
+	int n = vsnprintf(text, sizeof(text), fmt, ap);
 	if (n < 0)
 		no_memory();
 	char *p = arena_new(a, (size_t)n + 1);
-	vsnprintf(p, (size_t)n + 1, fmt, again);
+	if ((size_t)n < sizeof(text))
+		memcpy(p, text, (size_t)n + 1);
+	else
+		vsnprintf(p, (size_t)n + 1, fmt, again);
 	va_end(again);
 	return p;
 }
@@ -86,6 +93,17 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 	char *p = arena_vprintf(a, fmt, ap);
 	va_end(ap);
 	return p;
+}
+
+void arena_adopt(struct arena *a, struct arena *from)
+{
+	struct arena_chunk **end = &from->head;
+
+	while (*end)
+		end = &(*end)->next;
+	*end = a->head;
+	a->head = from->head;
+	from->head = NULL;
 }
 
 void arena_free(struct arena *a)

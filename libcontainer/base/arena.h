@@ -25,6 +25,11 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3), returns_nonnull));
 char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 	__attribute__((format(printf, 2, 0), returns_nonnull));
+/* Room for n bytes at once, which cost nothing until they are used: a page of it is there from then
+ * on. */
+void arena_reserve(struct arena *a, size_t n);
+/* Everything of from lives as long as a from now on; from is empty. */
+void arena_adopt(struct arena *a, struct arena *from);
 /* Frees everything; the arena is empty again. */
 void arena_free(struct arena *a);
 

@@ -18,20 +18,48 @@ static void civil(long days, long *year, int *month, int *day)
 	*year = yoe + era * 400 + (*month <= 2);
 }
 
-void clock_rfc3339(char *text, size_t size, int digits)
+enum { NS = 1000000000 };
+
+static int64_t now(clockid_t id)
 {
 	struct timespec ts;
+
+	(void)clock_gettime(id, &ts); /* both clocks are there */
+	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+}
+
+void clock_rfc3339_of(int64_t ns, char *text, size_t size, int digits)
+{
 	char fraction[16] = "";
-	long year;
+	long year, day_s;
 	int month, day;
 
-	clock_gettime(CLOCK_REALTIME, &ts);
-	long s = ts.tv_sec % 86400;
-	civil(ts.tv_sec / 86400, &year, &month, &day);
+	day_s = ns / NS % 86400;
+	civil(ns / NS / 86400, &year, &month, &day);
 	if (digits > 0) {
-		snprintf(fraction, sizeof(fraction), ".%09ld", ts.tv_nsec);
+		snprintf(fraction, sizeof(fraction), ".%09ld", (long)(ns % NS));
 		fraction[1 + digits] = '\0';
 	}
-	snprintf(text, size, "%04ld-%02d-%02dT%02ld:%02ld:%02ld%sZ", year, month, day, s / 3600,
-		 s / 60 % 60, s % 60, fraction);
+	snprintf(text, size, "%04ld-%02d-%02dT%02ld:%02ld:%02ld%sZ", year, month, day, day_s / 3600,
+		 day_s / 60 % 60, day_s % 60, fraction);
+}
+
+void clock_rfc3339(char *text, size_t size, int digits)
+{
+	clock_rfc3339_of(now(CLOCK_REALTIME), text, size, digits);
+}
+
+uint64_t clock_monotonic_ns(void)
+{
+	return (uint64_t)now(CLOCK_MONOTONIC);
+}
+
+int64_t clock_monotonic_ms(void)
+{
+	return (int64_t)(clock_monotonic_ns() / 1000000);
+}
+
+int64_t clock_offset_ns(void)
+{
+	return now(CLOCK_REALTIME) - now(CLOCK_MONOTONIC);
 }

@@ -10,12 +10,16 @@
 #include <unistd.h>
 
 #include "base/own.h"
+#include "base/str.h"
 
 int file_read_fd(struct arena *a, int fd, const char *name, size_t max, char **out, size_t *len,
 		 struct err *e)
 {
 	struct stat st;
-	size_t size = 8192, used = 0;
+	char first[8192]; /* of what has no size: most of it is short, and takes no more than it is
+			   */
+	char *buf = first;
+	size_t size = sizeof(first), used = 0;
 
 	if (fstat(fd, &st) < 0)
 		return err_set(e, errno, "stat %s", name);
@@ -26,8 +30,8 @@ int file_read_fd(struct arena *a, int fd, const char *name, size_t max, char **o
 		if ((size_t)st.st_size > max)
 			return err_msg(e, EFBIG, "%s: larger than %zu bytes", name, max);
 		size = (size_t)st.st_size + 2;
+		buf = arena_new(a, size);
 	}
-	char *buf = arena_new(a, size);
 	for (;;) {
 		if (used + 1 >= size) {
 			char *more = arena_new(a, size * 2);
@@ -48,7 +52,7 @@ int file_read_fd(struct arena *a, int fd, const char *name, size_t max, char **o
 			return err_msg(e, EFBIG, "%s: larger than %zu bytes", name, max);
 	}
 	buf[used] = '\0';
-	*out = buf;
+	*out = buf == first ? arena_strndup(a, buf, used) : buf;
 	if (len)
 		*len = used;
 	return 0;
@@ -150,13 +154,12 @@ int file_replace(int dirfd, const char *name, const void *data, size_t len, mode
 	return 0;
 }
 
-static int empty_dir(int fd, dev_t dev, struct err *e)
+/* With no descriptor but the one given: what is removed may be what a full table left behind. */
+static int empty_dir(DIR *d, dev_t dev, struct err *e)
 {
-	own_dir DIR *d = fdopendir(dup(fd));
+	int fd = dirfd(d);
 	struct dirent *de;
 
-	if (!d)
-		return err_set(e, errno, "read directory");
 	while ((de = readdir(d))) {
 		struct stat st;
 
@@ -187,7 +190,11 @@ int file_remove_tree(int dirfd, const char *name, struct err *e)
 		return 0;
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_set(e, errno, "open %s", name);
-	int r = empty_dir(fd, st.st_dev, e);
+	own_dir DIR *d = fdopendir(fd);
+	if (!d)
+		return err_set(e, errno, "read directory %s", name);
+	(void)take_fd(&fd); /* d's */
+	int r = empty_dir(d, st.st_dev, e);
 	if (r < 0)
 		return err_wrap(e, "%s", name);
 	if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
@@ -214,4 +221,29 @@ int file_mkdirs(const char *path, mode_t mode, struct err *e)
 	if (mkdir(buf, mode) < 0 && errno != EEXIST)
 		return err_set(e, errno, "mkdir %s", buf);
 	return 0;
+}
+
+const char **file_names(struct arena *a, DIR *d, bool (*wanted)(const struct dirent *de), size_t *n)
+{
+	const char **list = NULL;
+	size_t room = 0;
+	const struct dirent *de;
+
+	*n = 0;
+	while ((de = readdir(d))) {
+		if (!wanted(de))
+			continue;
+		if (*n == room) {
+			size_t more = room ? room * 2 : 64;
+			const char **bigger = arena_array(a, more, sizeof(*bigger));
+
+			if (*n)
+				memcpy(bigger, list, *n * sizeof(*bigger));
+			list = bigger;
+			room = more;
+		}
+		list[(*n)++] = arena_strdup(a, de->d_name);
+	}
+	str_sort(list, *n);
+	return list;
 }

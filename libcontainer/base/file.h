@@ -1,6 +1,7 @@
 #ifndef BRIG_BASE_FILE_H
 #define BRIG_BASE_FILE_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -37,6 +38,10 @@ int file_write_all(int fd, const void *data, size_t len) MUST_CHECK;
  */
 int file_replace(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
 		 struct err *e) MUST_CHECK;
+
+/* The names in a directory that are wanted, sorted. */
+const char **file_names(struct arena *a, DIR *d, bool (*wanted)(const struct dirent *de),
+			size_t *n);
 
 /* Removes a directory tree without following symlinks and without leaving its file system. */
 int file_remove_tree(int dirfd, const char *name, struct err *e) MUST_CHECK;

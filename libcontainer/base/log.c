@@ -2,12 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+
+enum { READER_MS = 2000 };
 
 static struct {
 	int fd;
@@ -76,6 +79,9 @@ void log_line(enum log_level level, const char *fmt, ...)
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 	n += snprintf(line + n, sizeof(line) - (size_t)n, form, level_names[level], quoted, when);
 #pragma GCC diagnostic pop
-	(void)!write(sink.fd >= 0 ? sink.fd : STDERR_FILENO, line, (size_t)n);
+	struct pollfd out = {.fd = sink.fd >= 0 ? sink.fd : STDERR_FILENO, .events = POLLOUT};
+	/* A reader that reads no more must not keep anything from being cleaned up. */
+	if (poll(&out, 1, READER_MS) != 0)
+		(void)!write(out.fd, line, (size_t)n);
 	errno = saved;
 }

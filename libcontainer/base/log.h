@@ -17,6 +17,7 @@ enum log_format { LOG_TEXT, LOG_JSON };
  */
 void log_setup(int fd, enum log_format format, enum log_level level);
 bool log_wants(enum log_level level);
+/* A line for which there is no room for two seconds (a pipe that nobody reads) is lost. */
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The descriptor of the sink, -1 without one: set-up code must not close it too early. */
 int log_fd(void);

@@ -66,6 +66,8 @@ static int run_one(const char *table, const struct step *s, void *ctx, struct er
 		die();
 	if (fault(table, s->name, "fail"))
 		return err_msg(e, EIO, "%s/%s made to fail", table, s->name);
+	if (fault(table, s->name, "skip"))
+		return 0;
 	int r = s->run(ctx, e);
 	if (r >= 0 && fault(table, s->name, "kill-after"))
 		die();

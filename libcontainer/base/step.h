@@ -29,9 +29,9 @@ struct step {
  * Runs the n steps in order.  On failure undoes what ran, newest first, puts the step's name
  * before the message and returns -errno.  With debug logging each step is logged with the
  * time it took.  table names the list for the fault build, in which the variables
- * BRIG_FAULT_STEP=TABLE/STEP and BRIG_FAULT_KIND=fail|kill-before|kill-after make a step fail
- * or its process die, and each table appends its names to the file BRIG_FAULT_LIST, those that
- * are not wanted with a '-' before them.
+ * BRIG_FAULT_STEP=TABLE/STEP and BRIG_FAULT_KIND=fail|kill-before|kill-after|skip make a step fail
+ * or its process die, or leave it out as if it were done, and each table appends its names to the
+ * file BRIG_FAULT_LIST, those that are not wanted with a '-' before them.
  */
 int steps_run(const char *table, const struct step *steps, size_t n, void *ctx,
 	      struct err *e) MUST_CHECK;

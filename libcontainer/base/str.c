@@ -1,6 +1,7 @@
 #include "base/str.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 const struct word *word_find(const struct word *table, const char *name)
@@ -17,6 +18,17 @@ const char *word_name(const struct word *table, uint64_t value)
 		if (table->value == value)
 			return table->name;
 	return NULL;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void str_sort(const char **list, size_t n)
+{
+	if (n)
+		qsort(list, n, sizeof(*list), by_bytes);
 }
 
 bool str_starts(const char *s, const char *prefix)
@@ -207,4 +219,24 @@ bool str_cpulist(const char *s, uint64_t *set, size_t bits)
 			set[i / 64] |= UINT64_C(1) << i % 64;
 	}
 	return true;
+}
+
+static bool octal(const char *s)
+{
+	return s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' &&
+	       s[3] >= '0' && s[3] <= '7';
+}
+
+void str_unescape(char *s)
+{
+	char *to = s;
+
+	while (*s)
+		if (octal(s)) {
+			*to++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
+			s += 4;
+		} else {
+			*to++ = *s++;
+		}
+	*to = '\0';
 }

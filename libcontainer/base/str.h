@@ -22,6 +22,10 @@ static inline bool str_eq(const char *a, const char *b)
 }
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
+/* \040 and the like, as the kernel writes blanks into mountinfo, in place. */
+void str_unescape(char *s);
+/* By bytes. */
+void str_sort(const char **list, size_t n);
 
 /* Whole-string decimal numbers: no blanks, no sign but a leading '-' for i64, no overflow. */
 bool str_u64(const char *s, uint64_t *out);

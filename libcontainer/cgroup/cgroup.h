@@ -51,17 +51,25 @@ int cgroup_plan_make(struct arena *a, const struct cgroup_host *host,
 		     struct err *e) MUST_CHECK;
 /* What create will make, for state.json, known before it is made. */
 struct cgroup_record cgroup_plan_record(const struct cgroup_plan *p);
+/* The same, with what is there already marked as kept. */
+struct cgroup_record cgroup_found_record(struct arena *a, const struct cgroup_record *r);
 /* True when the runtime must move processes after the clone (systemd makes the scope then). */
 bool cgroup_plan_needs_attach(const struct cgroup_plan *p);
 
 /* Open handle of the container's directories. */
 struct cgroup;
 
+/*
+ * Before the directories are written down as the container's: what is written down is killed by
+ * the next delete --force, however far brig got.  Processes of others there are an error.
+ */
+int cgroup_check_vacant(struct arena *a, const struct cgroup_plan *p, struct err *e) MUST_CHECK;
 /* Makes the directories and applies the limits; refuses a non-empty or frozen cgroup. Cleans
  * up its own part on failure.  With the systemd manager the unit is made by attach instead. */
 int cgroup_create(struct arena *a, const struct cgroup_plan *p, struct cgroup **out,
 		  struct err *e) MUST_CHECK;
-/* A handle on what an earlier command made.  Directories that are gone are left out. */
+/* A handle on what an earlier command made.  Directories that are gone are left out, and those that
+ * others have made in their place. */
 int cgroup_open(struct arena *a, const struct cgroup_record *r, struct cgroup **out,
 		struct err *e) MUST_CHECK;
 void cgroup_close(struct cgroup *cg); /* closes descriptors; NULL allowed */
@@ -99,8 +107,28 @@ int cgroup_attach_sub(struct cgroup *cg, const char *const *subs, size_t n, pid_
 int cgroup_update(struct arena *a, struct cgroup *cg, const struct oci_resources *r,
 		  struct err *e) MUST_CHECK;
 
+/*
+ * What the directory above the container's lets its cpuset have, as lists (cpuset.c); NULL: not
+ * told, or no cpuset.
+ */
+struct cgroup_cpuset {
+	const char *cpus, *mems;
+};
+void cgroup_plan_cpuset(struct arena *a, const struct cgroup_plan *p, struct cgroup_cpuset *out);
+/*
+ * cgroup v2: makes the container's cpuset a partition of its own, so that its CPUs are nobody
+ * else's, and back.  -errno with the reason where the kernel does not: nothing has changed then.
+ */
+int cgroup_partition(struct cgroup *cg, struct err *e) MUST_CHECK;
+void cgroup_partition_end(struct cgroup *cg);
+
 /* Freezes or thaws and waits until the kernel has done so. */
 int cgroup_freeze(struct cgroup *cg, bool freeze, struct err *e) MUST_CHECK;
+/*
+ * For a process that may open nothing (a warden): freezer.state (*v1: "FROZEN", "THAWED") or
+ * cgroup.freeze ("1", "0"), for reading and writing.
+ */
+int cgroup_freezer_open(const struct cgroup *cg, bool *v1, struct err *e) MUST_CHECK;
 /* 1 frozen, 0 not, -errno. */
 int cgroup_is_frozen(const struct cgroup *cg);
 
@@ -114,17 +142,20 @@ int cgroup_signal(const struct cgroup *cg, int sig, struct err *e) MUST_CHECK;
 /*
  * How a process that may open nothing (a warden) ends what is in the cgroup: text is written to
  * fd, which is the caller's.  cgroup.kill where it exists; on v1 the freezer, which keeps a paused
- * process from dying.  Returns how many of out there are; what is not there is left out.
+ * process from dying.  asks: also what only thaws, so that one that is asked to end hears of it.
+ * Returns how many of out there are; what is not there is left out.
  */
 struct cgroup_ending {
 	int fd;
 	const char *text;
+	bool thaws;
 };
-enum { CGROUP_ENDINGS = 2 };
-size_t cgroup_endings(const struct cgroup *cg, struct cgroup_ending out[CGROUP_ENDINGS]);
+enum { CGROUP_ENDINGS = 3 };
+size_t cgroup_endings(const struct cgroup *cg, bool asks, struct cgroup_ending out[CGROUP_ENDINGS]);
 
 /* Kills what is left, waits (bounded, 10 s) and removes the directories with sub-cgroups
- * (frozen, threaded ones included) and the systemd unit.  Gone already is success. */
+ * (frozen, threaded ones included) and the systemd unit.  Gone already is success.  Of an unclaimed
+ * record only empty directories are removed; the rest stays, which is told and is no error. */
 int cgroup_destroy(struct cgroup *cg, struct err *e) MUST_CHECK;
 
 /*

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -247,6 +248,17 @@ int cg_make_all(struct cgroup *cg, struct err *e)
 	return 0;
 }
 
+int cgroup_check_vacant(struct arena *a, const struct cgroup_plan *p, struct err *e)
+{
+	struct cgroup *cg = new_handle(a, p);
+	const struct cg_dir *d = p->manager == CGROUP_CGROUPFS ? cg_primary(cg) : NULL;
+	int r = d && access(d->path, F_OK) == 0 ? cg_populated(d) : 0;
+
+	if (r < 0 && r != -ENOENT)
+		return err_set(e, -r, "look for processes in %s", d->path);
+	return r > 0 ? err_msg(e, EBUSY, "container's cgroup is not empty: %s", d->path) : 0;
+}
+
 int cgroup_create(struct arena *a, const struct cgroup_plan *p, struct cgroup **out, struct err *e)
 {
 	struct cgroup *cg = new_handle(a, p);
@@ -279,6 +291,16 @@ void cgroup_close(struct cgroup *cg)
 	}
 }
 
+/* Gone, or another of that path, which somebody has made since. */
+static bool is_lost(const struct cgroup_dir *d)
+{
+	struct stat st;
+
+	if (stat(d->path, &st) < 0)
+		return errno == ENOENT || errno == ENODEV;
+	return d->inode && st.st_ino != d->inode;
+}
+
 int cgroup_open(struct arena *a, const struct cgroup_record *r, struct cgroup **out, struct err *e)
 {
 	const struct word *layout = word_find(layout_words, r->layout ? r->layout : "none");
@@ -291,7 +313,8 @@ int cgroup_open(struct arena *a, const struct cgroup_record *r, struct cgroup **
 			      .layout = (enum cgroup_layout)layout->value,
 			      .manager = (enum cgroup_manager)manager->value,
 			      .unit = arena_strdup(a, r->unit),
-			      .owned = r->owned};
+			      .owned = r->owned,
+			      .unclaimed = r->unclaimed};
 	cg->dirs = arena_array(a, r->n_dirs + 1, sizeof(*cg->dirs));
 	for (size_t i = 0; i < r->n_dirs; i++) {
 		struct cg_dir *d = &cg->dirs[cg->n_dirs];
@@ -301,7 +324,7 @@ int cgroup_open(struct arena *a, const struct cgroup_record *r, struct cgroup **
 			return err_msg(e, EINVAL, "bad cgroup path in the state file");
 		/* Below user@UID.service is what the user's own systemd manages. */
 		cg->rootless |= strstr(r->dirs[i].path, "/user@") != NULL;
-		if (access(r->dirs[i].path, F_OK) < 0 && (errno == ENOENT || errno == ENODEV))
+		if (is_lost(&r->dirs[i]))
 			continue;
 		*d = (struct cg_dir){.hierarchy = arena_strdup(a, hierarchy),
 				     .path = arena_strdup(a, r->dirs[i].path),
@@ -321,8 +344,16 @@ static struct cgroup_record make_record(struct arena *a, enum cgroup_layout layo
 {
 	struct cgroup_dir *list = arena_array(a, n + 1, sizeof(*list));
 
-	for (size_t i = 0; i < n; i++)
-		list[i] = (struct cgroup_dir){dirs[i].hierarchy, dirs[i].path, dirs[i].kept};
+	for (size_t i = 0; i < n; i++) {
+		struct stat st;
+
+		list[i] = (struct cgroup_dir){
+			.hierarchy = dirs[i].hierarchy,
+			.path = dirs[i].path,
+			.kept = dirs[i].kept,
+			.inode = stat(dirs[i].path, &st) == 0 ? st.st_ino : 0,
+		};
+	}
 	return (struct cgroup_record){.layout = word_name(layout_words, layout),
 				      .manager = word_name(manager_words, manager),
 				      .unit = unit,
@@ -353,4 +384,17 @@ struct cgroup_record cgroup_plan_record(const struct cgroup_plan *p)
 	};
 
 	return r;
+}
+
+struct cgroup_record cgroup_found_record(struct arena *a, const struct cgroup_record *r)
+{
+	struct cgroup_dir *dirs = arena_array(a, r->n_dirs + 1, sizeof(*dirs));
+	struct cgroup_record found = *r;
+
+	for (size_t i = 0; i < r->n_dirs; i++) {
+		dirs[i] = r->dirs[i];
+		dirs[i].kept = access(dirs[i].path, F_OK) == 0;
+	}
+	found.dirs = dirs;
+	return found;
 }

@@ -7,20 +7,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "cgroup/internal.h"
 #include "cgroup/tree.h"
 
-enum { DESTROY_MS = 10000, MAX_NAP_MS = 100 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
-}
+enum { DESTROY_MS = 10000, UNCLAIMED_MS = 1000, MAX_NAP_MS = 100 };
 
 /* 1 gone (or, where it was there before brig, empty), 0 still there (busy), -errno. */
 static int try_rmdir(const struct cg_dir *d)
@@ -68,7 +61,7 @@ static void clear_one(const struct cg_dir *d)
 /* Kills and removes until nothing is left; dying tasks keep a cgroup busy for a while. */
 static int insist(struct cgroup *cg, const struct cg_dir *left, struct err *e)
 {
-	int64_t until = now_ms() + DESTROY_MS;
+	int64_t until = clock_monotonic_ms() + DESTROY_MS;
 	int error;
 
 	for (long ms = 1;; ms = ms * 2 > MAX_NAP_MS ? MAX_NAP_MS : ms * 2) {
@@ -83,7 +76,7 @@ static int insist(struct cgroup *cg, const struct cg_dir *left, struct err *e)
 			return 0;
 		if (error < 0)
 			return err_set(e, -error, "remove %s", left->path);
-		if (now_ms() > until)
+		if (clock_monotonic_ms() > until)
 			return err_set(e, EBUSY, "remove %s", left->path);
 		struct timespec ts = {.tv_nsec = ms * 1000000};
 		(void)nanosleep(&ts, NULL); /* cut short: the loop looks again */
@@ -110,11 +103,11 @@ static int remove_dirs(struct cgroup *cg, struct err *e)
 static int stop_unit(struct cgroup *cg, struct err *e)
 {
 	const struct cg_dir *d = cg_primary(cg);
-	int64_t until = now_ms() + DESTROY_MS;
+	int64_t until = clock_monotonic_ms() + DESTROY_MS;
 	struct timespec ts = {.tv_nsec = 1000000};
 	struct err lost;
 
-	while (d && cg_populated(d) > 0 && now_ms() < until) {
+	while (d && cg_populated(d) > 0 && clock_monotonic_ms() < until) {
 		if (cgroup_signal(cg, SIGKILL, &lost) < 0)
 			log_debug("kill what is left in %s: %s", d->path, lost.msg);
 		clear_one(d);
@@ -123,12 +116,34 @@ static int stop_unit(struct cgroup *cg, struct err *e)
 	return cg_systemd_stop(cg, e);
 }
 
+/* A maker that was killed has its child's end in here for a moment, nothing else of it. */
+static int remove_empty(const struct cgroup *cg)
+{
+	int64_t until = clock_monotonic_ms() + UNCLAIMED_MS;
+	const struct timespec ts = {.tv_nsec = 10000000};
+	const struct cg_dir *left = NULL;
+	int error;
+
+	while (!all_gone(cg, &left, &error)) {
+		if (error < 0 || clock_monotonic_ms() > until) {
+			log_warn("%s stays: what is in it is not known to be the container's",
+				 left->path);
+			break;
+		}
+		(void)nanosleep(&ts, NULL); /* cut short: the loop looks again */
+	}
+	return 0;
+}
+
 int cgroup_destroy(struct cgroup *cg, struct err *e)
 {
 	struct err late;
 
 	if (!cg->owned)
 		return 0;
+	/* A unit's scope goes with its last process. */
+	if (cg->unclaimed)
+		return remove_empty(cg);
 	int r = cg->unit ? stop_unit(cg, e) : 0;
 	int x = remove_dirs(cg, r < 0 ? &late : e);
 	return r < 0 ? r : x;

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/own.h"
 #include "base/str.h"
@@ -14,14 +15,6 @@
 #include "cgroup/tree.h"
 
 enum { FREEZE_MS = 10000, THAW_EVERY = 50, MAX_NAP_US = 10000 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
-}
 
 static void nap(unsigned int us)
 {
@@ -37,7 +30,7 @@ static void nap(unsigned int us)
  */
 static int freeze_v1(const struct cg_dir *d, struct err *e)
 {
-	int64_t until = now_ms() + FREEZE_MS;
+	int64_t until = clock_monotonic_ms() + FREEZE_MS;
 	unsigned int us = 50;
 	char state[32];
 
@@ -50,7 +43,7 @@ static int freeze_v1(const struct cg_dir *d, struct err *e)
 			return err_set(e, ENODEV, "read %s/freezer.state", d->path);
 		if (strcmp(state, "FROZEN") == 0)
 			return 0;
-		if (now_ms() > until)
+		if (clock_monotonic_ms() > until)
 			break;
 		if (try % THAW_EVERY == 0) {
 			r = cg_poke(d, "freezer.state", "THAWED", e);
@@ -67,7 +60,7 @@ static int freeze_v1(const struct cg_dir *d, struct err *e)
 static int await_frozen(const struct cg_dir *d, uint64_t want, struct err *e)
 {
 	own_fd int fd = cg_open_file(d, "cgroup.events", O_RDONLY);
-	int64_t until = now_ms() + FREEZE_MS;
+	int64_t until = clock_monotonic_ms() + FREEZE_MS;
 
 	if (fd < 0)
 		return err_set(e, -fd, "open %s/cgroup.events", d->path);
@@ -82,7 +75,7 @@ static int await_frozen(const struct cg_dir *d, uint64_t want, struct err *e)
 		/* Before 5.2 there is no such line, and no cgroup.freeze either. */
 		if (!cg_flat_get(text, "frozen", &frozen) || frozen == want)
 			return 0;
-		int64_t left = until - now_ms();
+		int64_t left = until - clock_monotonic_ms();
 		struct pollfd p = {.fd = fd, .events = POLLPRI};
 		if (left <= 0)
 			return err_msg(e, ETIMEDOUT, "unable to %s %s", want ? "freeze" : "thaw",
@@ -127,6 +120,16 @@ int cgroup_freeze(struct cgroup *cg, bool freeze, struct err *e)
 	if (r < 0)
 		(void)!cg_poke(d, "cgroup.freeze", "0", &lost);
 	return r;
+}
+
+int cgroup_freezer_open(const struct cgroup *cg, bool *v1, struct err *e)
+{
+	const struct cg_dir *d = freezer(cg, v1);
+
+	if (!d)
+		return err_msg(e, ENOTSUP, "container has no cgroup with a freezer");
+	int fd = cg_open_file(d, *v1 ? "freezer.state" : "cgroup.freeze", O_RDWR);
+	return fd < 0 ? err_set(e, -fd, "open the freezer of %s", d->path) : fd;
 }
 
 int cgroup_is_frozen(const struct cgroup *cg)

@@ -80,6 +80,7 @@ struct cgroup {
 	enum cgroup_manager manager;
 	const char *unit;
 	bool owned, rootless;
+	bool unclaimed; /* nothing in there is killed */
 	struct cg_dir *dirs;
 	size_t n_dirs;
 	const struct cgroup_plan *plan; /* NULL in a handle opened from a record */
@@ -123,6 +124,12 @@ bool cg_effectively_frozen(const struct cgroup *cg);
 
 /* signal.c: pids of the tree below fd; 0s (outside our pid namespace) are left out */
 int cg_tree_pids(struct arena *a, int fd, pid_t **out, size_t *n);
+
+/* meters.c: with open_file for each file: a descriptor or -errno */
+struct cgroup_meters;
+typedef int (*cg_opener)(void *ctx, struct cg_dir *d, const char *file);
+void cg_meters_open(const struct cgroup *cg, uint32_t set, cg_opener open_file, void *ctx,
+		    struct cgroup_meters *out);
 
 /* systemd.c */
 int cg_systemd_plan(struct arena *a, struct cgroup_plan *p, const struct cgroup_request *req,

@@ -59,6 +59,9 @@ static int open_v2(const struct cg_dir *d, struct cgroup_oom_watch *w, struct er
 	w->wd = inotify_add_watch(notify, path, IN_MODIFY | IN_DELETE_SELF);
 	if (w->wd < 0)
 		return err_set(e, errno, "watch %s", path);
+	/* That it is empty: systemd removes it then, with all that it has counted. */
+	snprintf(path, sizeof(path), "%s/cgroup.events", d->path);
+	(void)!inotify_add_watch(notify, path, IN_MODIFY);
 	w->fd = take_fd(&notify);
 	w->events = take_fd(&events);
 	return 0;

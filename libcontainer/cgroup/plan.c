@@ -102,6 +102,20 @@ static int check_mounted(const struct cgroup_plan *p, struct err *e)
 		       : 0;
 }
 
+/*
+ * Buffers of TCP and UDP are part of memory.max on v2.  v1 counts them by themselves, and only
+ * where they have a limit: without one, what a process sends to itself is memory that nobody
+ * counts.
+ */
+static void limit_sockets_v1(struct settings *s, const struct oci_memory *m)
+{
+	enum { SHARE = 20 };
+
+	if (m && m->limit && *m->limit > 0 && !(m->kernel_tcp && *m->kernel_tcp))
+		settings_addf(s, CG_MEMORY, SET_OPTIONAL, "memory.kmem.tcp.limit_in_bytes", "%lld",
+			      (long long)(*m->limit / SHARE));
+}
+
 static int plan_resources(struct arena *a, struct cgroup_plan *p, struct err *e)
 {
 	static const struct oci_resources nothing;
@@ -117,6 +131,8 @@ static int plan_resources(struct arena *a, struct cgroup_plan *p, struct err *e)
 	/* v1 has nothing like it: there the rest of the sandbox runs on. */
 	if (v2 && p->required && settings_ctrls(s) & CG_BIT(CG_MEMORY))
 		settings_add(s, CG_MEMORY, SET_OPTIONAL, "memory.oom.group", "1");
+	if (!v2 && p->required)
+		limit_sockets_v1(s, r->memory);
 	p->settings = s;
 	p->needed = settings_ctrls(s);
 	/* Also without a limit of each: a later update may set one. */

@@ -93,7 +93,7 @@ static void remember(const struct cg_dir *d, const struct setting *s, struct und
 	*new_row(u->a, &u->v, &u->n, &u->cap) = old;
 }
 
-static void write_back(const struct cgroup *cg, const struct undo_list *u)
+void settings_undo(const struct cgroup *cg, const struct undo_list *u)
 {
 	/* Twice: an old limit may be refused before a later file has its old value. */
 	for (int round = 0; round < 2; round++) {
@@ -231,6 +231,6 @@ int settings_apply(struct cgroup *cg, const struct settings *s, struct undo_list
 		r = apply_group(cg, s, &i, undo, &f, e);
 	own_close(&f.fd);
 	if (r < 0 && undo)
-		write_back(cg, undo);
+		settings_undo(cg, undo);
 	return r;
 }

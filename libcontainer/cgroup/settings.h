@@ -49,6 +49,8 @@ struct undo_list {
  */
 int settings_apply(struct cgroup *cg, const struct settings *s, struct undo_list *undo,
 		   struct err *e) MUST_CHECK;
+/* Writes the old contents back, as well as possible. */
+void settings_undo(const struct cgroup *cg, const struct undo_list *undo);
 /* Controllers that s writes to. */
 uint32_t settings_ctrls(const struct settings *s);
 

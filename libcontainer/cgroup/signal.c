@@ -179,6 +179,8 @@ int cgroup_signal(const struct cgroup *cg, int sig, struct err *e)
 	pid_t *pids;
 	size_t n;
 
+	if (cg->unclaimed)
+		return 0;
 	if (sig == SIGKILL && kill_at_once(cg) && cg->layout == CGROUP_V2)
 		return 0;
 	int r = cgroup_pids(&scratch, cg, &pids, &n, e);
@@ -188,14 +190,16 @@ int cgroup_signal(const struct cgroup *cg, int sig, struct err *e)
 	return sig == SIGKILL ? kill_by_list(&copy, e) : signal_pids(pids, n, sig, e);
 }
 
-size_t cgroup_endings(const struct cgroup *cg, struct cgroup_ending out[CGROUP_ENDINGS])
+size_t cgroup_endings(const struct cgroup *cg, bool asks, struct cgroup_ending out[CGROUP_ENDINGS])
 {
 	const struct {
 		const struct cg_dir *dir;
 		const char *file, *text;
+		bool thaws;
 	} all[CGROUP_ENDINGS] = {
-		{cg_unified(cg), "cgroup.kill",   "1"     },
-		{ cg_find(cg,   CG_FREEZER), "freezer.state", "THAWED"},
+		{cg_unified(cg), "cgroup.kill",  "1",                          false   },
+		{cg_find(cg,     CG_FREEZER),    "freezer.state",              "THAWED", true},
+		{asks ? cg_unified(cg) : NULL,              "cgroup.freeze", "0", true     },
 	};
 	size_t n = 0;
 
@@ -203,7 +207,7 @@ size_t cgroup_endings(const struct cgroup *cg, struct cgroup_ending out[CGROUP_E
 		int fd = all[i].dir ? cg_open_file(all[i].dir, all[i].file, O_WRONLY) : -1;
 
 		if (fd >= 0)
-			out[n++] = (struct cgroup_ending){fd, all[i].text};
+			out[n++] = (struct cgroup_ending){fd, all[i].text, all[i].thaws};
 	}
 	return n;
 }

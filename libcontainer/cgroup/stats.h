@@ -16,8 +16,9 @@ int cgroup_stats_json(struct arena *a, const struct cgroup *cg, char **out,
 
 /*
  * Watches for OOM kills: a descriptor that becomes readable when one may have happened (v1:
- * eventfd on memory.oom_control, v2: inotify on memory.events).  cgroup_oom_read drains it and
- * returns the number of OOM kills since the last call, 0 if none, -1 when the cgroup is gone.
+ * eventfd on memory.oom_control, v2: inotify on memory.events, and on cgroup.events).
+ * cgroup_oom_read drains it and returns the number of OOM kills since the last call, 0 if none, -1
+ * when the cgroup is gone.
  */
 struct cgroup_oom_watch {
 	int fd;

@@ -1,290 +1,427 @@
 #include "cpu/pin.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
-#include <stdio.h>
+#include <poll.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
+#include <sys/inotify.h>
+#include <unistd.h>
 
-#include "base/file.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "cpu/book.h"
+#include "cpu/choose.h"
 
-/*
- * Everything happens under an flock of DIRECTORY/lock.  A file appears by rename and goes by
- * unlink, so that whoever is killed leaves either a whole file or a *.tmp that nobody reads; a
- * file whose state directory is gone is removed by the next claim.
- */
-
-enum { MAX_FILE = PATH_MAX + 16384, MAX_SAME_HASH = 16 };
-
-/* --- one file ------------------------------------------------------------------------------ */
-
-bool pin_entry_parse(char *text, size_t len, struct pin_entry *out)
-{
-	char *second = memchr(text, '\n', len);
-
-	if (!len || !second || text[0] != '/' || text[len - 1] != '\n' || memchr(text, '\0', len) ||
-	    second - text >= PATH_MAX)
-		return false;
-	*second++ = '\0';
-	char *end = memchr(second, '\n', (size_t)(text + len - second));
-	if (!end || end + 1 != text + len)
-		return false;
-	*end = '\0';
-	out->user = text;
-	return str_cpulist(second, out->cpus.bits, CPU_BITS) && cpu_count(&out->cpus) > 0;
-}
-
-/* FNV-1a: names only have to be short and without slashes, equal ones are told apart by n. */
-static void file_name(char name[NAME_MAX + 1], const char *user, unsigned int n)
-{
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-	for (const char *s = user; *s; s++)
-		hash = (hash ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
-	snprintf(name, NAME_MAX + 1, "%016" PRIx64 "-%u", hash, n);
-}
-
-/* 1: read, 0: not there (any more), -errno: it is there and says nothing. */
-static int read_entry(struct arena *a, int dir, const char *name, struct pin_entry *out)
-{
-	struct err e;
-	char *text;
-	size_t len;
-	int r = file_read(a, dir, name, MAX_FILE, &text, &len, &e);
-
-	if (r == -ENOENT)
-		return 0;
-	if (r == 0 && !pin_entry_parse(text, len, out))
-		r = err_msg(&e, EINVAL, "%s: not a reservation", name);
-	if (r < 0)
-		log_warn("CPU reservations: %s: ignored", e.msg);
-	return r < 0 ? r : 1;
-}
-
-/* --- the directory ------------------------------------------------------------------------- */
-
-/* Nobody else may have a say in it: it tells whose CPUs are free. */
-static int open_dir(const char *path, bool make, struct err *e)
-{
-	struct stat st;
-	int r = make ? file_mkdirs(path, 0700, e) : 0;
-
-	if (r < 0)
-		return r;
-	own_fd int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_set(e, errno, "open %s", path);
-	if (st.st_uid != geteuid() || st.st_mode & 022)
-		return err_msg(e, EPERM, "%s: belongs to or may be written by others", path);
-	return take_fd(&fd);
-}
-
-static int lock_dir(int dir, struct err *e)
-{
-	own_fd int fd = openat(dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int r;
-
-	if (fd < 0)
-		return err_set(e, errno, "open lock");
-	do
-		r = flock(fd, LOCK_EX);
-	while (r < 0 && errno == EINTR);
-	return r < 0 ? err_set(e, errno, "lock") : take_fd(&fd);
-}
-
-static bool is_gone(const char *user)
-{
-	return access(user, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR);
-}
-
-static void count_entry(const struct pin_entry *entry, uint16_t uses[CPU_BITS])
-{
-	for (unsigned int cpu = 0; cpu < CPU_BITS; cpu++)
-		if (cpu_has(&entry->cpus, cpu) && uses[cpu] < UINT16_MAX)
-			uses[cpu]++;
-}
-
-/* Sandboxes on each CPU, but for user's own; files of sandboxes that are gone are removed. */
-static int count_uses(int dir, const char *user, uint16_t uses[CPU_BITS], struct err *e)
-{
-	own_fd int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	own_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	struct pin_entry entry;
-	struct dirent *de;
-
-	if (!d)
-		return err_set(e, errno, "read directory");
-	(void)take_fd(&fd); /* the stream's now */
-	for (errno = 0; (de = readdir(d)); errno = 0) {
-		own_arena struct arena scratch = {0};
-
-		if (de->d_name[0] == '.' || str_eq(de->d_name, "lock"))
-			continue;
-		if (str_ends(de->d_name, ".tmp")) {
-			(void)unlinkat(dir, de->d_name,
-				       0); /* of who was killed: we have the lock */
-			continue;
-		}
-		if (read_entry(&scratch, dir, de->d_name, &entry) <= 0)
-			continue;
-		if (str_eq(entry.user, user) || is_gone(entry.user)) {
-			if (unlinkat(dir, de->d_name, 0) < 0 && errno != ENOENT)
-				return err_set(e, errno, "remove %s", de->d_name);
-			continue;
-		}
-		count_entry(&entry, uses);
-	}
-	return errno ? err_set(e, errno, "read directory") : 0;
-}
-
-/* --- the choice ---------------------------------------------------------------------------- */
-
-/* Of a large host not every core is asked for its siblings: each is a file to read. */
-enum { MAX_LOOKED_AT = 16 };
-
-struct choice {
-	const struct cpu_set *allowed;
-	const uint16_t *uses;
-	void (*siblings)(unsigned int cpu, struct cpu_set *out);
-	struct cpu_set taken;
+/* One claim on its way: what does not change over its attempts. */
+struct claim {
+	const struct pin_request *req;
+	struct cpu_topology topology; /* exclusive only */
+	struct cpu_set online;
+	struct cpu_set list; /* of req->allowed; all CPUs without one */
 };
 
-/* How busy the other threads of the core are; one that this sandbox has got counts too. */
-static unsigned int busy_siblings(const struct choice *c, unsigned int cpu)
-{
-	struct cpu_set core;
-	unsigned int busy = 0;
+/* --- what may be chosen from ----------------------------------------------------------------- */
 
-	if (!c->siblings)
+static int read_list(struct claim *c, struct err *e)
+{
+	const char *text = c->req->allowed;
+	own_arena struct arena scratch = {0};
+	struct cpu_set missing;
+
+	if (!text) {
+		memset(&c->list, 0xff, sizeof(c->list));
 		return 0;
-	c->siblings(cpu, &core);
-	for (unsigned int i = 0; i < CPU_BITS; i++)
-		if (i != cpu && cpu_has(&core, i))
-			busy += c->uses[i] + cpu_has(&c->taken, i);
-	return busy;
-}
-
-static bool is_free(const struct choice *c, unsigned int cpu)
-{
-	return cpu_has(c->allowed, cpu) && !cpu_has(&c->taken, cpu);
-}
-
-static unsigned int next_cpu(const struct choice *c)
-{
-	unsigned int least = UINT_MAX, best = CPU_BITS, best_busy = UINT_MAX, looked_at = 0;
-
-	for (unsigned int cpu = 0; cpu < CPU_BITS; cpu++)
-		if (is_free(c, cpu) && c->uses[cpu] < least)
-			least = c->uses[cpu];
-	for (unsigned int cpu = 0; cpu < CPU_BITS && looked_at < MAX_LOOKED_AT; cpu++) {
-		if (!is_free(c, cpu) || c->uses[cpu] != least)
-			continue;
-		unsigned int busy = busy_siblings(c, cpu);
-		if (busy < best_busy) {
-			best = cpu;
-			best_busy = busy;
-		}
-		if (!busy)
-			break;
-		looked_at++;
 	}
-	return best;
+	if (!str_cpulist(text, c->list.bits, CPU_BITS))
+		return err_msg(e, EINVAL, "cpuset \"%.100s\" is no list of CPUs", text);
+	if (!cpu_count(&c->list))
+		return err_msg(e, EINVAL, "cpuset \"%.100s\" has no CPU", text);
+	missing = c->list;
+	cpu_take_out(&missing, &c->online);
+	if (cpu_count(&missing))
+		return err_msg(e, EINVAL, "cpuset \"%.100s\": CPU %u is not there: online are %s",
+			       text, cpu_next(&missing, 0), cpu_list(&scratch, &c->online));
+	return 0;
 }
 
-void pin_choose(const struct cpu_set *allowed, const uint16_t uses[CPU_BITS], unsigned int count,
-		void (*siblings)(unsigned int cpu, struct cpu_set *out), struct cpu_set *out)
-{
-	struct choice c = {.allowed = allowed, .uses = uses, .siblings = siblings};
-
-	for (unsigned int i = 0; i < (count ? count : 1); i++) {
-		unsigned int cpu = next_cpu(&c);
-
-		if (cpu == CPU_BITS)
-			break;
-		cpu_add(&c.taken, cpu);
-	}
-	*out = c.taken;
-}
-
-/* --- claim and release --------------------------------------------------------------------- */
-
-static int read_allowed(const char *list, struct cpu_set *out, struct err *e)
-{
-	if (list && !str_cpulist(list, out->bits, CPU_BITS))
-		return err_msg(e, EINVAL, "\"%.100s\" is no list of CPUs", list);
-	if (!list && !cpu_own(out))
-		return err_set(e, errno, "sched_getaffinity");
-	return cpu_count(out) ? 0 : err_msg(e, EINVAL, "no CPU is allowed");
-}
-
-static int save(struct arena *a, int dir, const char *user, const char *cpus, struct err *e)
-{
-	const char *text = arena_printf(a, "%s\n%s\n", user, cpus);
-	char name[NAME_MAX + 1];
-	struct stat st;
-
-	for (unsigned int n = 0; n < MAX_SAME_HASH; n++) {
-		file_name(name, user, n);
-		if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
-			return file_replace(dir, name, text, strlen(text), 0600, e);
-	}
-	return err_msg(e, EEXIST, "%s: no free name left", name);
-}
-
-static int claim(struct arena *a, const struct pin_request *req, const char **cpus, struct err *e)
+/*
+ * What the kernel would let a cpuset have now.  A partition (cgroup v2) of an exclusive sandbox
+ * takes its CPUs out of everything above and of brig's own affinity; taken: all those are still
+ * in *out, for they come back.
+ */
+static int read_allowed(const struct claim *c, const char *above, const struct cpu_set *taken,
+			struct cpu_set *out, struct err *e)
 {
 	own_arena struct arena scratch = {0};
-	uint16_t *uses = arena_array(&scratch, CPU_BITS, sizeof(*uses));
-	struct cpu_set allowed, chosen;
-	int r = read_allowed(req->allowed, &allowed, e);
+	struct cpu_set bound;
+
+	*out = c->list;
+	if (!c->req->allowed && !cpu_own(out))
+		return err_set(e, errno, "sched_getaffinity");
+	cpu_keep(out, &c->online);
+	cpu_unite(out, taken);
+	if (above && str_cpulist(above, bound.bits, CPU_BITS) && cpu_count(&bound)) {
+		cpu_unite(&bound, taken);
+		/* A brig that is bound elsewhere says nothing about that cgroup. */
+		if (!c->req->allowed && !cpu_overlap(out, &bound))
+			*out = bound;
+		cpu_keep(out, &bound);
+	}
+	cpu_keep(out, &c->online);
+	cpu_keep(out, &c->list);
+	if (cpu_count(out))
+		return 0;
+	return err_msg(e, EINVAL, "cpuset \"%.100s\": the cgroup above it only has CPUs %.100s",
+		       c->req->allowed ? c->req->allowed : cpu_list(&scratch, &c->online),
+		       above ? above : "");
+}
+
+/* --- one attempt, with the book open and locked ------------------------------------------------
+ */
+
+struct attempt {
+	struct claim *claim;
+	struct book *book;
+	struct arena *scratch;
+	struct cpu_set allowed, exclusive; /* exclusive: of others */
+	const char *mems;                  /* of the cgroup above */
+};
+
+static bool is_own(const struct attempt *t, const struct book_entry *entry)
+{
+	return str_eq(entry->user, t->claim->req->user);
+}
+
+static int prepare(struct attempt *t, struct err *e)
+{
+	const struct pin_callbacks *host = &t->claim->req->host;
+	const char *above = NULL;
+
+	for (size_t i = 0; i < t->book->n; i++) {
+		const struct book_entry *entry = &t->book->pages[i].entry;
+
+		if (entry->exclusive && !is_own(t, entry))
+			cpu_unite(&t->exclusive, &entry->cpus);
+	}
+	if (host->above)
+		host->above(host->ctx, t->scratch, &above, &t->mems);
+	return read_allowed(t->claim, above, &t->exclusive, &t->allowed, e);
+}
+
+/* A thread that came online after its core was given out is the owner's too. */
+static void add_siblings(const char *sysfs, struct cpu_set *io)
+{
+	const struct cpu_set given = *io;
+	struct cpu_set core;
+
+	for (unsigned int i = cpu_next(&given, 0); i < CPU_BITS; i = cpu_next(&given, i + 1)) {
+		cpu_siblings(sysfs, i, &core);
+		cpu_unite(io, &core);
+	}
+}
+
+static int choose_for_shared(struct attempt *t, struct cpu_set *out, struct err *e)
+{
+	const struct pin_request *req = t->claim->req;
+	uint16_t *uses = arena_array(t->scratch, CPU_BITS, sizeof(*uses));
+	const struct choose_shared how = {
+		.allowed = &t->allowed,
+		.uses = uses,
+		.count = req->count,
+		.siblings = cpu_smt_active(req->sysfs) ? cpu_siblings : NULL,
+		.root = req->sysfs,
+	};
+
+	if (cpu_count(&t->exclusive)) {
+		const char *all = cpu_list(t->scratch, &t->allowed);
+
+		add_siblings(req->sysfs, &t->exclusive);
+		cpu_take_out(&t->allowed, &t->exclusive);
+		if (!cpu_count(&t->allowed))
+			return err_msg(e, EBUSY,
+				       "no free CPU: all of %.100s are given out exclusively", all);
+	}
+	for (size_t i = 0; i < t->book->n; i++) {
+		const struct book_entry *entry = &t->book->pages[i].entry;
+
+		if (is_own(t, entry))
+			continue;
+		for (unsigned int k = cpu_next(&entry->cpus, 0); k < CPU_BITS;
+		     k = cpu_next(&entry->cpus, k + 1))
+			uses[k] = (uint16_t)(uses[k] + (uses[k] < UINT16_MAX));
+	}
+	choose_shared(&how, out);
+	return 0;
+}
+
+size_t pin_exclusive_max(const struct cpu_topology *t, const uint32_t *max)
+{
+	size_t all = cpu_count(&t->online), smallest = t->n_doubts || !t->n_cores ? 1 : SIZE_MAX;
+
+	if (max)
+		return *max;
+	for (size_t i = 0; i < t->n_cores; i++)
+		smallest = t->cores[i].n < smallest ? t->cores[i].n : smallest;
+	return all - smallest;
+}
+
+static int past_max(const struct attempt *t, int code, size_t more, struct err *e)
+{
+	const uint32_t *given = t->claim->req->exclusive_max;
+	size_t max = pin_exclusive_max(&t->claim->topology, given);
+	size_t now = cpu_count(&t->exclusive);
+
+	return err_msg(e, code,
+		       "no exclusive core: past cpu.exclusive_max, which is %zu CPU%s%s: %zu are "
+		       "given out, %zu more are needed",
+		       max, max == 1 ? "" : "s", given ? "" : " (all of the host but one core)",
+		       now, more);
+}
+
+static int choose_for_exclusive(struct attempt *t, struct cpu_set *out, struct err *e)
+{
+	const struct claim *c = t->claim;
+	size_t max = pin_exclusive_max(&c->topology, c->req->exclusive_max);
+	struct cpu_set busy = {0};
+	const struct choose_cores how = {
+		.topology = &c->topology,
+		.allowed = &t->allowed,
+		.busy = &busy,
+		.count = c->req->count,
+	};
+
+	/* First on an empty host: what is not possible there is not worth a wait. */
+	int r = choose_cores(&how, out, e);
+	if (r == 0 && cpu_count(out) > max)
+		r = past_max(t, EINVAL, cpu_count(out), e);
+	if (r < 0)
+		return r;
+	busy = t->exclusive;
+	for (size_t i = 0; i < t->book->n; i++)
+		if (!is_own(t, &t->book->pages[i].entry))
+			cpu_unite(&busy, &t->book->pages[i].entry.cpus);
+	r = choose_cores(&how, out, e);
+	if (r == 0 && cpu_count(&t->exclusive) + cpu_count(out) > max)
+		r = past_max(t, EBUSY, cpu_count(out), e);
+	return r;
+}
+
+/* Entries of sandboxes that are dead; true: there were some. */
+static bool drop_dead(struct book *b, const struct pin_request *req)
+{
+	bool dropped = false;
+	struct err e;
+
+	for (size_t i = b->n; req->host.is_dead && i-- > 0;) {
+		const char *user = b->pages[i].entry.user;
+
+		if (str_eq(user, req->user) || !req->host.is_dead(req->host.ctx, user))
+			continue;
+		log_debug("CPU reservations: %s is dead: its CPUs are free", user);
+		if (book_remove(b, i, &e) < 0)
+			log_warn("CPU reservations: %s", e.msg);
+		else
+			dropped = true;
+	}
+	return dropped;
+}
+
+static int choose(struct attempt *t, struct cpu_set *out, struct err *e)
+{
+	int r = prepare(t, e);
 
 	if (r < 0)
 		return r;
-	own_fd int dir = open_dir(req->directory, true, e);
-	if (dir < 0)
-		return dir;
-	own_fd int lock = lock_dir(dir, e);
-	if (lock < 0 || count_uses(dir, req->user, uses, e) < 0)
-		return -e->code;
-	pin_choose(&allowed, uses, req->count, cpu_smt_active() ? cpu_siblings : NULL, &chosen);
-	*cpus = cpu_list(a, &chosen);
-	return save(&scratch, dir, req->user, *cpus, e);
+	return t->claim->req->kind == PIN_EXCLUSIVE ? choose_for_exclusive(t, out, e)
+						    : choose_for_shared(t, out, e);
 }
 
-int pin_claim(struct arena *a, const struct pin_request *req, const char **cpus, struct err *e)
+static void tell(struct arena *a, const struct attempt *t, const struct cpu_set *chosen,
+		 struct pin_choice *out)
 {
+	const struct pin_request *req = t->claim->req;
+	bool exclusive = req->kind == PIN_EXCLUSIVE;
+	const char *need = req->count ? arena_printf(a, "quota of %u CPU%s", req->count,
+						     req->count == 1 ? "" : "s")
+				      : "no quota";
+	struct cpu_nodes nodes = t->claim->topology.nodes;
+
+	if (!exclusive)
+		cpu_nodes_read(t->scratch, req->sysfs, &nodes);
+	out->cpus = cpu_list(a, chosen);
+	out->mems = cpu_mems(a, &nodes, chosen, t->mems);
+	out->why = exclusive ? arena_printf(a, "%s: exclusive, %s", need,
+					    choose_describe(a, &t->claim->topology, chosen))
+			     : arena_printf(a, "%s: shared, the least used of %.200s", need,
+					    cpu_list(t->scratch, &t->allowed));
+}
+
+/* Nothing is held when it returns. */
+static int try_once(struct arena *a, struct claim *c, struct book *b, struct pin_choice *out,
+		    struct err *e)
+{
+	own_arena struct arena scratch = {0};
+	struct attempt t = {.claim = c, .book = b, .scratch = &scratch};
+	struct book_entry entry = {.user = c->req->user,
+				   .exclusive = c->req->kind == PIN_EXCLUSIVE};
+	int r = book_lock(&scratch, b, e);
+
+	if (r < 0)
+		return r;
+	r = choose(&t, &entry.cpus, e);
+	if (r == -EBUSY && drop_dead(b, c->req)) {
+		t = (struct attempt){.claim = c, .book = b, .scratch = &scratch};
+		r = choose(&t, &entry.cpus, e);
+	}
+	if (r == 0)
+		r = book_save(&scratch, b, &entry, e);
+	if (r == 0)
+		tell(a, &t, &entry.cpus, out);
+	book_unlock(b);
+	return r;
+}
+
+/* --- waiting -----------------------------------------------------------------------------------
+ */
+
+/*
+ * A release is seen at once; that a sandbox has died, or its state directory has gone, only by
+ * looking again, less and less often.
+ */
+struct wait {
+	int inotify;
+	uint64_t until;
+	int pause;
+};
+
+static struct wait wait_begin(const struct pin_request *req)
+{
+	enum { FIRST_PAUSE = 20 };
+	struct wait w = {.inotify = -1,
+			 .until = (uint64_t)clock_monotonic_ms() + req->wait_ms,
+			 .pause = FIRST_PAUSE};
+
+	if (!req->wait_ms)
+		return w;
+	w.inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	/* Where there is none (limits of the user), the pauses do. */
+	if (w.inotify >= 0)
+		(void)!inotify_add_watch(w.inotify, req->directory, IN_DELETE);
+	return w;
+}
+
+/* False: the time is over. */
+static bool wait_more(struct wait *w)
+{
+	enum { LONGEST_PAUSE = 1000 };
+	char events[4096];
+	uint64_t now = (uint64_t)clock_monotonic_ms();
+
+	if (now >= w->until)
+		return false;
+	struct pollfd p = {.fd = w->inotify, .events = POLLIN};
+	int ms = w->until - now < (uint64_t)w->pause ? (int)(w->until - now) : w->pause;
+	if (poll(&p, 1, ms) > 0)
+		while (read(w->inotify, events, sizeof(events)) > 0)
+			; /* which file it was does not matter */
+	w->pause = w->pause * 2 < LONGEST_PAUSE ? w->pause * 2 : LONGEST_PAUSE;
+	return true;
+}
+
+static int claim(struct arena *a, struct claim *c, struct book *b, struct pin_choice *out,
+		 struct err *e)
+{
+	const struct pin_request *req = c->req;
+	int r = book_open(b, req->directory, true, e);
+
+	if (r < 0)
+		return r;
+	struct wait w = wait_begin(req);
+	for (;;) {
+		r = try_once(a, c, b, out, e);
+		if (r != -EBUSY || !req->wait_ms)
+			break;
+		if (req->host.interrupted && req->host.interrupted(req->host.ctx)) {
+			r = err_msg(e, EINTR, "interrupted while waiting for CPUs");
+			break;
+		}
+		if (!wait_more(&w)) {
+			const struct err last = *e;
+
+			r = err_msg(e, EBUSY, "%.460s (waited for it)", last.msg);
+			break;
+		}
+	}
+	own_close(&w.inotify);
+	return r;
+}
+
+static int read_host(struct arena *a, struct claim *c, struct err *e)
+{
+	if (c->req->kind == PIN_SHARED)
+		return cpu_online(c->req->sysfs, &c->online, e);
+	int r = cpu_topology_read(a, c->req->sysfs, &c->topology, e);
+	c->online = c->topology.online;
+	return r;
+}
+
+int pin_claim(struct arena *a, const struct pin_request *req, struct pin_choice *out, struct err *e)
+{
+	own_arena struct arena scratch = {0};
+	struct claim c = {.req = req};
+	struct book b;
+
 	if (req->user[0] != '/' || strchr(req->user, '\n') || strlen(req->user) >= PATH_MAX)
 		return err_msg(e, EINVAL, "CPU reservations: \"%s\" is no absolute path",
 			       req->user);
-	return claim(a, req, cpus, e) < 0 ? err_wrap(e, "CPU reservations: %s", req->directory) : 0;
+	if (read_host(&scratch, &c, e) < 0 || read_list(&c, e) < 0)
+		return -e->code;
+	int r = claim(a, &c, &b, out, e);
+	book_close(&b);
+	return r;
 }
+
+/* --- the rest ----------------------------------------------------------------------------------
+ */
 
 int pin_release(const char *directory, const char *user, struct err *e)
 {
-	own_fd int dir = open_dir(directory, false, e);
-	char name[NAME_MAX + 1];
-	struct pin_entry entry;
+	struct book b;
+	int r = book_open(&b, directory, false, e);
 
-	if (dir == -ENOENT)
+	if (r == -ENOENT)
 		return 0;
-	own_fd int lock = dir < 0 ? -1 : lock_dir(dir, e);
-	if (lock < 0)
-		return err_wrap(e, "CPU reservations: %s", directory);
-	for (unsigned int n = 0; n < MAX_SAME_HASH; n++) {
-		own_arena struct arena scratch = {0};
+	if (r == 0)
+		r = book_lock_only(&b, e);
+	if (r == 0)
+		r = book_forget(&b, user, e);
+	book_close(&b);
+	return r < 0 ? err_wrap(e, "CPU reservations: %s", directory) : 0;
+}
 
-		file_name(name, user, n);
-		if (read_entry(&scratch, dir, name, &entry) <= 0 || !str_eq(entry.user, user))
-			continue;
-		if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
-			return err_set(e, errno, "CPU reservations: remove %s", name);
+int pin_count(const char *directory, struct pin_counts *out, struct err *e)
+{
+	own_arena struct arena scratch = {0};
+	struct cpu_set exclusive = {0};
+	struct book b;
+	int r = book_open(&b, directory, false, e);
+
+	*out = (struct pin_counts){0};
+	if (r == -ENOENT)
+		return 0;
+	if (r == 0)
+		r = book_read(&scratch, &b, e);
+	book_close(&b);
+	for (size_t i = 0; r == 0 && i < b.n; i++) {
+		const struct book_entry *entry = &b.pages[i].entry;
+
+		out->sandboxes++;
+		out->exclusive_sandboxes += entry->exclusive;
+		if (entry->exclusive)
+			cpu_unite(&exclusive, &entry->cpus);
 	}
-	return 0;
+	out->exclusive_cpus = cpu_count(&exclusive);
+	return r;
 }

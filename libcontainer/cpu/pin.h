@@ -7,43 +7,65 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "cpu/topology.h"
 
 /*
- * --pin cpus: a sandbox runs on the least used CPUs that its quota needs, shared with other
- * sandboxes.  Node-wide bookkeeping as ns/idpool.h does it: DIRECTORY with "lock" and one file
- * for each sandbox, named by a hash of its state directory: first line that directory, second
- * the CPU list.  Files whose state directory is gone do not count.
+ * CPUs for a sandbox, with a book for all of the node (book.h) and a choice (choose.h).
+ *
+ *   shared      --pin cpus: the least used CPUs that its quota needs, with other sandboxes
+ *   exclusive   --pin cores: whole cores, all threads of them, for it alone: no sandbox of the
+ *               book is on them, neither now nor later
+ *
+ * Two claimers take turns; who is killed anywhere leaves nothing that the next one minds.
+ * Entries whose state directory is gone do not count.  Those of sandboxes that are dead but not
+ * deleted are taken over when a claim would be refused otherwise.
  */
+enum pin_kind { PIN_SHARED, PIN_EXCLUSIVE };
+
+/* What only the joiner knows; NULL: does not apply.  Called with the book's lock held. */
+struct pin_callbacks {
+	/* Nothing of the sandbox with that state directory runs, or will. */
+	bool (*is_dead)(void *ctx, const char *user);
+	/* CPUs and memory nodes of the cgroup that the sandbox's is made in; NULL: no bound. */
+	void (*above)(void *ctx, struct arena *a, const char **cpus, const char **mems);
+	/* Somebody wants the wait to end. */
+	bool (*interrupted)(void *ctx);
+	void *ctx;
+};
+
 struct pin_request {
+	enum pin_kind kind;
 	const char *directory; /* /run/brig-cpus */
 	const char *user;      /* absolute state directory */
 	const char *allowed;   /* CPU list to choose from: config.json's cpuset, or the caller's own
-				  (sched_getaffinity and the parent cpuset) when NULL */
+				  (sched_getaffinity) when NULL */
+	const char *sysfs;     /* NULL: CPU_SYSFS */
 	unsigned int count;    /* CPUs needed: quota / period rounded up; 0: one */
+	/* CPUs given out exclusively over the node at most; NULL: all but one core */
+	const uint32_t *exclusive_max;
+	uint64_t wait_ms; /* how long to wait where it is refused for now; 0: not */
+	struct pin_callbacks host;
+};
+struct pin_choice {
+	const char *cpus; /* a list such as 2,5-6, for cpuset.cpus */
+	const char *mems; /* the nodes they are on, for cpuset.mems; NULL: leave it */
+	const char *why;  /* one line for people */
 };
 /*
- * *cpus: a list such as 2,5-6 in the arena, for cpuset.cpus.  A second claim of the same user
- * replaces its first.  Fewer CPUs allowed than needed: all that are allowed.
+ * A second claim of the same user replaces its first.  Shared: fewer CPUs allowed than needed are
+ * all that are allowed.  -EBUSY: not now (also at the end of the wait); -EINTR: interrupted.
  */
-int pin_claim(struct arena *a, const struct pin_request *req, const char **cpus,
+int pin_claim(struct arena *a, const struct pin_request *req, struct pin_choice *out,
 	      struct err *e) MUST_CHECK;
 /* Gone already is success. */
 int pin_release(const char *directory, const char *user, struct err *e) MUST_CHECK;
 
-/* What one file of the bookkeeping says; strings point into the text, which is changed. */
-struct pin_entry {
-	const char *user;
-	struct cpu_set cpus;
+/* For doctor: what the book says now.  No directory: nothing. */
+struct pin_counts {
+	size_t sandboxes, exclusive_sandboxes, exclusive_cpus;
 };
-/* False: not such a file (a relative path, no list, no CPU, more lines, a NUL). */
-bool pin_entry_parse(char *text, size_t len, struct pin_entry *out);
-/*
- * The least used count of the allowed CPUs (fewer if there are not as many); uses: how many
- * sandboxes run on each.  Of equals those with the least used siblings, so that a sandbox is
- * spread over cores, then the lowest number.  siblings: cpu_siblings, NULL without SMT.
- */
-void pin_choose(const struct cpu_set *allowed, const uint16_t uses[CPU_BITS], unsigned int count,
-		void (*siblings)(unsigned int cpu, struct cpu_set *out), struct cpu_set *out);
+int pin_count(const char *directory, struct pin_counts *out, struct err *e) MUST_CHECK;
+/* CPUs that may be given out exclusively; max as in struct pin_request. */
+struct cpu_topology;
+size_t pin_exclusive_max(const struct cpu_topology *t, const uint32_t *max);
 
 #endif

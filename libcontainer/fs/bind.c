@@ -1,8 +1,10 @@
 #include <errno.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "base/log.h"
 #include "base/own.h"
+#include "base/str.h"
 #include "base/sys.h"
 #include "fs/mount.h"
 #include "fs/owner.h"
@@ -83,6 +85,24 @@ static int restrict_tree(const struct fs_plan *p, const struct fs_mount *m, int 
 	return tree_set(tree, &attrs, 0, -1, m->opt.recursive_bind, e);
 }
 
+/* A grant's: what was looked at when it was decided, whatever the path leads to by now. */
+static int check_identity(const struct fs_mount *m, int tree, struct err *e)
+{
+	const char *is = fs_options_data(&m->opt, "brig.is");
+	char now[64];
+	struct stat st;
+
+	if (!is)
+		return 0;
+	if (fstat(tree, &st) < 0)
+		return err_set(e, errno, "stat bind source");
+	snprintf(now, sizeof(now), "%llx:%llx", (unsigned long long)st.st_dev,
+		 (unsigned long long)st.st_ino);
+	return str_eq(is, now)
+		       ? 0
+		       : err_msg(e, EAGAIN, "%s is another file than a moment ago", m->source);
+}
+
 int fs_open_bind(struct arena *a, const struct fs_plan *p, struct fs *fs, const struct fs_mount *m,
 		 struct fs_userns *ns, struct err *e)
 {
@@ -94,6 +114,8 @@ int fs_open_bind(struct arena *a, const struct fs_plan *p, struct fs *fs, const 
 
 	if (tree < 0)
 		return tree;
+	if (check_identity(m, tree, e) < 0)
+		return -e->code;
 	if (m->idmap && (idmap = map_userns(m, ns, e)) < 0)
 		return idmap;
 	if (o->recursive_bind) {

@@ -20,7 +20,7 @@
  */
 
 /*
- * The child may build on a small stack (run/clone_vm.h): what has big arrays is kept out of the
+ * The child may build on a small stack (base/clone_vm.h): what has big arrays is kept out of the
  * frames of the recursion.
  */
 #define LEAF __attribute__((noinline))

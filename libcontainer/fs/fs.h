@@ -51,7 +51,29 @@ struct fs_request {
 	/* proc and sys are minimal; NULL: as the config says.  Kept, read by fs_open: the CPUs may
 	 * be claimed after the plan. */
 	const struct fs_machine *machine;
+	const struct fs_files *files; /* kept; NULL: none */
+	/* Of the config's mounts (bind mounts of directories), those that are not written: an
+	 * overlay each, with the bounds above. */
+	const size_t *overlays;
+	size_t n_overlays;
 };
+
+/* Small files of a user's own; what is in them is read by fs_build. */
+struct fs_file {
+	const char *name;
+	const char *data;
+	size_t len;
+};
+struct fs_files {
+	const char *dest;  /* of the last of the config's mounts, a tmpfs */
+	uint32_t uid, gid; /* inside */
+	const struct fs_file *list;
+	size_t n;
+};
+
+/* A detached read-only tmpfs with them, of these ids of the host's. */
+int fs_files_make(const struct fs_files *files, uint32_t uid, uint32_t gid,
+		  struct err *e) MUST_CHECK;
 
 /* What the files of a minimal /proc and /sys tell (high). */
 struct fs_machine {
@@ -89,6 +111,9 @@ int fs_open(struct arena *a, const struct fs_plan *p, const struct fs_owner *own
  * id-mapped.  Known when open has returned.
  */
 const char *const *fs_recorded(const struct fs *fs, size_t *n);
+/* O_PATH, the caller's: where what is written to mount i of the config goes, when it is one of
+ * overlays; -1. */
+int fs_upper(const struct fs *fs, size_t i);
 /* For a child that shares this memory but not the descriptors: it opens and closes its own. */
 struct fs *fs_copy(struct arena *a, const struct fs *fs);
 /* Closes what is open; for the runtime's side after the clone. NULL allowed. */

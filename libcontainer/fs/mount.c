@@ -12,9 +12,11 @@
 #include "base/str.h"
 #include "base/sys.h"
 #include "fs/copy.h"
+#include "fs/files.h"
 #include "fs/minimal.h"
 #include "fs/owner.h"
 #include "fs/tree.h"
+#include "fs/volume.h"
 
 enum { PROC_ROOT_INO = 1 };
 
@@ -114,6 +116,8 @@ static int bind_sys(const struct fs_mount *m, struct err *e)
 
 static int new_tree(const struct fs_plan *p, const struct fs_mount *m, struct err *e)
 {
+	if (m->files)
+		return fs_files_tree(m, fs_new_attrs(m), e);
 	int tree = tree_new(m->type, m->source, m->opt.data, m->opt.n_data, fs_new_attrs(m), e);
 
 	if (tree == -EPERM && p->has_userns && !p->own_net_ns && str_eq(m->type, "sysfs"))
@@ -169,6 +173,8 @@ static int build_new(const struct fs_plan *p, const struct fs *fs, const struct 
 	if (tree < 0)
 		return tree;
 	int r = own_tree(fs, m, tree, e);
+	if (r == 0 && m->files)
+		r = fs_files_write(fs, m->files, tree, e);
 	if (r == 0 && existed)
 		r = fill_tmpfs(fs, m, tree, at, e);
 	if (r == 0)
@@ -202,6 +208,8 @@ static int build(const struct fs_plan *p, struct fs *fs, size_t i, struct err *e
 		return r;
 	switch (m->kind) {
 	case FS_MOUNT_BIND:
+		if (m->overlay)
+			return fs_build_volume(m, fs->trees[i], fs->uppers[i], at, e);
 		return tree_attach(fs->trees[i], at, e);
 	case FS_MOUNT_REMOUNT:
 		return remount(m, at, e);
@@ -235,5 +243,6 @@ int fs_build_mount(const struct fs_plan *p, struct fs *fs, size_t i, struct err 
 	/* Only what is still needed stays open: a read-only tmpfs and the container's devpts. */
 	if (!m->late_readonly && fs->trees[i] != fs->devpts)
 		own_close(&fs->trees[i]);
+	own_close(&fs->uppers[i]);
 	return 0;
 }

@@ -10,26 +10,6 @@
 #include "base/str.h"
 #include "base/sys.h"
 
-static bool octal(const char *s)
-{
-	return s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' &&
-	       s[3] >= '0' && s[3] <= '7';
-}
-
-void mountinfo_unescape(char *s)
-{
-	char *to = s;
-
-	while (*s)
-		if (octal(s)) {
-			*to++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
-			s += 4;
-		} else {
-			*to++ = *s++;
-		}
-	*to = '\0';
-}
-
 /* 36 35 98:0 /root /point rw,noatime master:1 - type source options (proc(5)) */
 static bool parse(char *line, struct mountinfo_row *r)
 {
@@ -54,8 +34,8 @@ static bool parse(char *line, struct mountinfo_row *r)
 	r->type = w ? strtok_r(NULL, " ", &save) : NULL;
 	w = r->type ? strtok_r(NULL, " ", &save) : NULL;
 	r->super = w ? strtok_r(NULL, " ", &save) : NULL;
-	mountinfo_unescape(r->root);
-	mountinfo_unescape(r->point);
+	str_unescape(r->root);
+	str_unescape(r->point);
 	return r->type != NULL;
 }
 

@@ -21,8 +21,6 @@ int mountinfo_each(mountinfo_row_fn *row, void *ctx, struct err *e) MUST_CHECK;
  * are not told then.
  */
 int mountinfo_of(int fd, mountinfo_row_fn *row, void *ctx, struct err *e) MUST_CHECK;
-/* \040 and the like, in place. */
-void mountinfo_unescape(char *s);
 /* The id by which mountinfo knows the mount that fd is on (Linux 5.8). */
 int mountinfo_id(int fd, unsigned int *id, struct err *e) MUST_CHECK;
 

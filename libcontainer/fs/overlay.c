@@ -118,7 +118,7 @@ static void read_option(struct found *f, char *word)
 
 	if (value) {
 		*value++ = '\0';
-		mountinfo_unescape(value);
+		str_unescape(value);
 	}
 	if (value && str_eq(word, "upperdir"))
 		add_name(f, value, false, false);

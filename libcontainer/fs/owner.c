@@ -34,8 +34,18 @@ static bool plain_id(const char *value, uint32_t *id)
 }
 
 /*
+ * Linux up to at least 6.12 reads ids of devpts as signed: EINVAL from 2^31 on (match_int in
+ * fs/devpts/inode.c; 6.18 takes them).
+ */
+static bool devpts_reads(uint32_t host)
+{
+	return host <= INT32_MAX;
+}
+
+/*
  * One option in its new form; false: left out.  A group that is not mapped is left out (engines
- * give devpts gid=5, a small map lacks it); another user than asked for would be a surprise.
+ * give devpts gid=5, a small map lacks it), and so is what devpts cannot read; another user than
+ * asked for would be a surprise.
  */
 static int translate(struct arena *a, const struct fs_owner *o, const struct fs_mount *m,
 		     struct fs_data *d, bool *keep, struct err *e)
@@ -49,16 +59,19 @@ static int translate(struct arena *a, const struct fs_owner *o, const struct fs_
 	if (!plain_id(d->value, &id))
 		return err_msg(e, EINVAL, "option \"%s=%s\": not an id", d->key,
 			       d->value ? d->value : "");
-	if (user ? fs_owner_uid(o, id, &host) : fs_owner_gid(o, id, &host)) {
+	bool pts = str_eq(m->type, "devpts");
+	bool mapped = user ? fs_owner_uid(o, id, &host) : fs_owner_gid(o, id, &host);
+
+	if (mapped && (!pts || devpts_reads(host))) {
 		d->value = number(a, host);
 		return 0;
 	}
-	if (user && !str_eq(m->type, "devpts"))
+	if (user && !pts)
 		return err_msg(e, EINVAL,
 			       "option \"uid=%u\": the sandbox's user namespace has no such id",
 			       id);
-	log_debug("mounts[%zu]: option %s=%u left out: no such id in the sandbox", m->index, d->key,
-		  id);
+	log_debug("mounts[%zu]: option %s=%u left out: %s", m->index, d->key, id,
+		  mapped ? "devpts cannot read the host's id" : "no such id in the sandbox");
 	*keep = false;
 	return 0;
 }

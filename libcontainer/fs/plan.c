@@ -193,6 +193,10 @@ static int plan_mounts(struct arena *a, const struct fs_request *req, struct fs_
 		if (str_eq(m[i].dest, "/dev") && m[i].kind != FS_MOUNT_REMOUNT)
 			p->make_devices = m[i].kind != FS_MOUNT_BIND;
 	}
+	if (req->files && c->n_mounts)
+		m[c->n_mounts - 1].files = req->files;
+	for (size_t i = 0; i < req->n_overlays; i++)
+		m[req->overlays[i]].overlay = true;
 	p->mounts = m;
 	p->n_mounts = c->n_mounts;
 	return 0;

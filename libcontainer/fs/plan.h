@@ -30,11 +30,13 @@ struct fs_mount {
 	const char *source;
 	const char *type;
 	struct fs_options opt;
-	const char *long_data;     /* not NULL: too long for fsconfig */
-	const struct idmap *idmap; /* not NULL: id-map the source with it */
-	bool plain_dir;            /* proc, sysfs: no symlink on the way to the mount point */
-	bool late_readonly;        /* tmpfs with ro: not before everything is in it */
-	bool keep_mode;            /* tmpfs without mode=: as the directory below has it */
+	const char *long_data;        /* not NULL: too long for fsconfig */
+	const struct idmap *idmap;    /* not NULL: id-map the source with it */
+	bool plain_dir;               /* proc, sysfs: no symlink on the way to the mount point */
+	bool late_readonly;           /* tmpfs with ro: not before everything is in it */
+	const struct fs_files *files; /* not NULL: what is in this tmpfs */
+	bool overlay;                 /* a volume that is not written (volume.h) */
+	bool keep_mode;               /* tmpfs without mode=: as the directory below has it */
 };
 
 struct fs_device {
@@ -84,7 +86,8 @@ struct fs {
 	int mask;                    /* an empty read-only tmpfs, for masks */
 	const struct fs_text *texts; /* for a minimal /proc and /sys */
 	int made;                    /* what brig made for a minimal /proc and /sys, or -1 */
-	int *trees; /* one for each mount: source before, mount after it was attached; or -1 */
+	int *trees;  /* one for each mount: source before, mount after it was attached; or -1 */
+	int *uppers; /* the same, of volumes that are not written: their tmpfs */
 	size_t n_trees;
 	int image;  /* the image itself, where the root is an overlay over it; or -1 */
 	bool carry; /* something is mounted below it */

@@ -17,6 +17,7 @@
 #include "fs/owner.h"
 #include "fs/plan.h"
 #include "fs/tree.h"
+#include "fs/volume.h"
 
 /*
  * The facade: open, build and enter.  Seal is in mask.c.
@@ -52,7 +53,9 @@ static int open_binds(struct arena *a, const struct fs_plan *p, struct fs *fs, s
 		if (m->kind != FS_MOUNT_BIND)
 			continue;
 		fs->trees[i] = fs_open_bind(a, p, fs, m, &ns, e);
-		if (fs->trees[i] < 0)
+		if (fs->trees[i] >= 0 && m->overlay)
+			fs->uppers[i] = fs_open_upper(p, fs->trees[i], e);
+		if (fs->trees[i] < 0 || (m->overlay && fs->uppers[i] < 0))
 			r = err_wrap(e, "mounts[%zu]: error mounting \"%s\" to rootfs at \"%s\"", i,
 				     m->source, m->dest);
 	}
@@ -73,10 +76,11 @@ int fs_open(struct arena *a, const struct fs_plan *p, const struct fs_owner *own
 			  .made = -1,
 			  .image = -1};
 	fs->trees = arena_array(a, p->n_mounts + 1, sizeof(*fs->trees));
+	fs->uppers = arena_array(a, p->n_mounts + 1, sizeof(*fs->uppers));
 	fs->recorded = arena_array(a, p->n_mounts + 1, sizeof(*fs->recorded));
 	fs->n_trees = p->n_mounts;
 	for (size_t i = 0; i < p->n_mounts; i++)
-		fs->trees[i] = -1;
+		fs->trees[i] = fs->uppers[i] = -1;
 	int r = fs_owner_mounts(a, p, owner, &fs->mounts, e);
 	if (r == 0 && p->machine)
 		r = fs_machine_texts(a, p->machine, &fs->texts, e);
@@ -98,7 +102,16 @@ struct fs *fs_copy(struct arena *a, const struct fs *fs)
 	*copy = *fs;
 	copy->trees = arena_array(a, fs->n_trees + 1, sizeof(*copy->trees));
 	memcpy(copy->trees, fs->trees, fs->n_trees * sizeof(*copy->trees));
+	copy->uppers = arena_array(a, fs->n_trees + 1, sizeof(*copy->uppers));
+	memcpy(copy->uppers, fs->uppers, fs->n_trees * sizeof(*copy->uppers));
 	return copy;
+}
+
+int fs_upper(const struct fs *fs, size_t i)
+{
+	return i < fs->n_trees && fs->uppers[i] >= 0
+		       ? openat(fs->uppers[i], "upper", O_PATH | O_DIRECTORY | O_CLOEXEC)
+		       : -1;
 }
 
 const char *const *fs_recorded(const struct fs *fs, size_t *n)
@@ -111,8 +124,10 @@ void fs_close(struct fs *fs)
 {
 	if (!fs)
 		return;
-	for (size_t i = 0; i < fs->n_trees; i++)
+	for (size_t i = 0; i < fs->n_trees; i++) {
 		own_close(&fs->trees[i]);
+		own_close(&fs->uppers[i]);
+	}
 	fs->devpts = -1; /* one of the trees */
 	own_close(&fs->root);
 	own_close(&fs->image);

@@ -238,11 +238,6 @@ int caps_apply(const struct caps_plan *p, struct err *e)
 	return 0;
 }
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 const char *const *caps_names(struct arena *a)
 {
 	const char **names = arena_array(a, MAX_CAPS + 1, sizeof(*names));
@@ -256,6 +251,6 @@ const char *const *caps_names(struct arena *a)
 			break; /* libcap prints a number for what it does not know */
 		names[n++] = arena_strdup(a, word);
 	}
-	qsort(names, n, sizeof(*names), by_name);
+	str_sort(names, n);
 	return names;
 }

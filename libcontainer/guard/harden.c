@@ -163,6 +163,11 @@ int harden_check(const struct harden_plan *p, const struct harden_host *h, struc
 {
 	const struct harden_gap *landlock = &rows[0].gap;
 
+	if (p->exec.limited && !h->landlock_abi)
+		return err_msg(e, ENOTSUP,
+			       "grants exec:deny, exec:allow: landlock is required, but the kernel "
+			       "has none: %s",
+			       landlock->remedy);
 	if (p->landlock == WANT_REQUIRED && no_landlock(p, h))
 		return err_msg(e, ENOTSUP, "landlock is required, but the kernel has none: %s",
 			       landlock->remedy);

@@ -29,6 +29,20 @@ struct harden_plan {
 	bool core_one;             /* RLIMIT_CORE 1: a pipe handler of the host is not started */
 	/* net.* of an own network namespace: ping_group_range, accept_ra ... ; ipv6 off */
 	bool net_sysctls, ipv6_off;
+	/*
+	 * What may be executed, where that is limited: the first program, with its interpreters,
+	 * and what is below allow.  Needs Landlock.
+	 */
+	struct harden_exec {
+		bool limited;
+		const char *const *allow; /* paths inside, NULL-terminated */
+		/* mount points that may be written, NULL-terminated: no symlink of the sandbox's is
+		 * followed to what is allowed */
+		const char *const *writable;
+		/* the first program: as config.json names it, where it is searched and from where
+		 */
+		const char *program, *path, *cwd;
+	} exec;
 	bool low_ports; /* ip_unprivileged_port_start=0: CAP_NET_BIND_SERVICE was granted, which has
 			   no force over a network namespace owned outside */
 };
@@ -72,8 +86,15 @@ int harden_userns(const struct harden_plan *p, int proc, struct err *e) MUST_CHE
  */
 int harden_landlock(const struct harden_plan *p, int root, int *abi, struct err *e) MUST_CHECK;
 /*
+ * When the program is found, as the user it will run as: no other file is executed from here on
+ * than those of exec, with the interpreters that their first bytes name.  program: its path, NULL:
+ * exec.program is searched.  What is allowed and not there is passed over.
+ */
+int harden_execution(const struct harden_exec *x, int root, const char *program,
+		     struct err *e) MUST_CHECK;
+/*
  * What needs no right: core limit, speculation, core scheduling, mdwe.  In memory shared with the
- * runtime (run/clone_vm.h) mdwe holds for the runtime, too.
+ * runtime (base/clone_vm.h) mdwe holds for the runtime, too.
  */
 int harden_process(const struct harden_plan *p, struct err *e) MUST_CHECK;
 /* exec, after harden_process and before the change of user: the cookie of the container's init,

@@ -44,19 +44,22 @@ static bool nested(const struct harden_plan *p)
  * A new network namespace has ping_group_range "1 0", tcp, udp and routes as compiled in, but for
  * IPv4 the host's conf/all and conf/default as they are now, ip_forward among them
  * (net.core.devconf_inherit_init_net, 0 by default).  Devices that come later take over default.
+ * A connection may always hold as much as a window is at first, whatever a cgroup's limit says: 16
+ * instead of 128 KiB (tcp_rmem); it still grows where there is memory for it.
  * Of IPv6 all/ is looked at for disable_ipv6 and forwarding only, and reaches default/, too.
  */
 static const struct setting early[] = {
-	{"sys/net/ipv4",              "ip_forward",                 "0", net         },
-	{"sys/net/ipv4",              "ip_unprivileged_port_start", "0", low_ports   },
-	{"sys/net/ipv4/conf/all",     "accept_redirects",           "0", net         },
-	{"sys/net/ipv4/conf/all",     "send_redirects",             "0", net         },
-	{"sys/net/ipv4/conf/default", "accept_redirects",           "0", net         },
-	{"sys/net/ipv4/conf/default", "send_redirects",             "0", net         },
-	{"sys/net/ipv6/conf/default", "accept_ra",                  "0", ipv6        },
-	{"sys/net/ipv6/conf/default", "accept_redirects",           "0", ipv6        },
-	{"sys/net/ipv6/conf/all",     "disable_ipv6",               "1", ipv6_off    },
-	{"sys/vm",		    "memfd_noexec",               "2", memfd_noexec},
+	{"sys/net/ipv4",              "ip_forward",                 "0",                  net         },
+	{"sys/net/ipv4",              "ip_unprivileged_port_start", "0",                  low_ports   },
+	{"sys/net/ipv4",              "tcp_rmem",                   "4096 16384 6291456", net         },
+	{"sys/net/ipv4/conf/all",     "accept_redirects",           "0",                  net         },
+	{"sys/net/ipv4/conf/all",     "send_redirects",             "0",                  net         },
+	{"sys/net/ipv4/conf/default", "accept_redirects",           "0",                  net         },
+	{"sys/net/ipv4/conf/default", "send_redirects",             "0",                  net         },
+	{"sys/net/ipv6/conf/default", "accept_ra",                  "0",                  ipv6        },
+	{"sys/net/ipv6/conf/default", "accept_redirects",           "0",                  ipv6        },
+	{"sys/net/ipv6/conf/all",     "disable_ipv6",               "1",                  ipv6_off    },
+	{"sys/vm",		    "memfd_noexec",               "2",                  memfd_noexec},
 };
 
 /*

@@ -20,24 +20,9 @@
 #include "base/inroot.h"
 #include "base/own.h"
 #include "guard/harden.h"
+#include "guard/landlock_rules.h"
 
-/* linux/landlock.h of Linux 6.1 ends at version 2. */
 enum { CREATE_RULESET_VERSION = 1, RULE_PATH_BENEATH = 1 };
-enum {
-	FS_WRITE_FILE = 1 << 1,
-	FS_REMOVE_DIR = 1 << 4,
-	FS_REMOVE_FILE = 1 << 5,
-	FS_MAKE_CHAR = 1 << 6,
-	FS_MAKE_DIR = 1 << 7,
-	FS_MAKE_REG = 1 << 8,
-	FS_MAKE_SOCK = 1 << 9,
-	FS_MAKE_FIFO = 1 << 10,
-	FS_MAKE_BLOCK = 1 << 11,
-	FS_MAKE_SYM = 1 << 12,
-	FS_REFER = 1 << 13,     /* 2, Linux 5.19 */
-	FS_TRUNCATE = 1 << 14,  /* 3, Linux 6.2 */
-	FS_IOCTL_DEV = 1 << 15, /* 5, Linux 6.10 */
-};
 enum { SCOPE_ABSTRACT_UNIX_SOCKET = 1 << 0 }; /* 6, Linux 6.12 */
 
 enum {
@@ -57,18 +42,31 @@ static const struct {
 	{5, FS_IOCTL_DEV},
 };
 
-/* A longer struct than the kernel knows is taken as long as the rest is zero. */
-struct ruleset_attr {
-	uint64_t fs, net, scoped;
-};
 struct beneath_attr {
 	uint64_t access;
 	int32_t parent;
 } __attribute__((packed));
 
-static int create_ruleset(const struct ruleset_attr *attr, size_t size, uint32_t flags)
+static int create_ruleset(const struct landlock_attr *attr, size_t size, uint32_t flags)
 {
 	return (int)syscall(SYS_landlock_create_ruleset, attr, size, flags);
+}
+
+int landlock_make(const struct landlock_attr *attr)
+{
+	return create_ruleset(attr, sizeof(*attr), 0);
+}
+
+int landlock_allow(int ruleset, int fd, uint64_t access)
+{
+	struct beneath_attr attr = {.access = access, .parent = fd};
+
+	return (int)syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &attr, 0);
+}
+
+int landlock_enter(int ruleset)
+{
+	return (int)syscall(SYS_landlock_restrict_self, ruleset, 0);
 }
 
 int landlock_abi(void)
@@ -88,13 +86,6 @@ static uint64_t handled(int abi)
 	return access;
 }
 
-static int allow(int ruleset, int fd, uint64_t access)
-{
-	struct beneath_attr attr = {.access = access, .parent = fd};
-
-	return (int)syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &attr, 0);
-}
-
 static int allow_path(int ruleset, int root, const char *path, uint64_t access, struct err *e)
 {
 	own_fd int fd = inroot_open(root, path, O_PATH, 0, e);
@@ -106,7 +97,7 @@ static int allow_path(int ruleset, int root, const char *path, uint64_t access, 
 		return err_set(e, errno, "landlock: %s", path);
 	if (!S_ISDIR(st.st_mode))
 		access &= FS_FILE;
-	if (allow(ruleset, fd, access) < 0)
+	if (landlock_allow(ruleset, fd, access) < 0)
 		return err_set(e, errno, "landlock: allow writing to %s", path);
 	return 0;
 }
@@ -122,7 +113,7 @@ static void allow_standard(int ruleset, uint64_t access)
 
 		/* EBADFD: a pipe or socket, which need no rule. */
 		if (flags >= 0 && !(flags & O_PATH) && (flags & O_ACCMODE) != O_RDONLY)
-			(void)allow(ruleset, fd, access);
+			(void)landlock_allow(ruleset, fd, access);
 	}
 }
 
@@ -151,16 +142,16 @@ int harden_landlock(const struct harden_plan *p, int root, int *abi, struct err 
 	/* Version 1 refuses every rename and link from one directory to another. */
 	if (have < 2 && p->landlock == WANT_BEST_EFFORT)
 		return 0;
-	struct ruleset_attr attr = {.fs = handled(have)};
+	struct landlock_attr attr = {.fs = handled(have)};
 	if (p->scope && have >= 6)
 		attr.scoped = SCOPE_ABSTRACT_UNIX_SOCKET;
-	own_fd int ruleset = create_ruleset(&attr, sizeof(attr), 0);
+	own_fd int ruleset = landlock_make(&attr);
 	if (ruleset < 0)
 		return err_set(e, errno, "landlock: make a ruleset");
 	int r = fill(p, ruleset, root, attr.fs, e);
 	if (r < 0)
 		return r;
-	if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+	if (landlock_enter(ruleset) < 0)
 		return err_set(e, errno, "landlock: restrict the process");
 	*abi = have;
 	return 0;

@@ -18,8 +18,10 @@ struct level_filter {
 	const char *language; /* NULL: none */
 	bool network;         /* false: sockets of AF_INET, AF_INET6 answer EAFNOSUPPORT (high
 				 without connectivity) */
-	bool notify; /* never-legitimate calls are SECCOMP_RET_USER_NOTIF, else KILL_PROCESS;
-			foreign architectures and x32 are always killed */
+	/* Never-legitimate calls, those of foreign architectures and x32 among them, are
+	 * SECCOMP_RET_USER_NOTIF, else KILL_PROCESS; ioctls that type into terminals, too, else
+	 * EPERM. */
+	bool notify;
 	const struct sock_filter *insns;
 	size_t n_insns;
 };

@@ -50,6 +50,20 @@ bool seccomp_allows(const struct seccomp_program *p, long nr)
 	       bpf_always_allows(p->insns, p->n_insns, seccomp_native_arch(), (uint32_t)nr);
 }
 
+bool seccomp_allows_call(const struct seccomp_program *p, long nr, uint64_t arg0, uint64_t arg1)
+{
+	const struct seccomp_data d = {
+		.nr = (int)nr,
+		.arch = seccomp_native_arch(),
+		.args = {arg0, arg1},
+	};
+
+	if (!p->insns)
+		return true;
+	uint32_t answer = bpf_run(p->insns, p->n_insns, &d) & SECCOMP_RET_ACTION_FULL;
+	return answer == SECCOMP_RET_ALLOW || answer == SECCOMP_RET_LOG;
+}
+
 /* The file: this, the instructions, listenerPath, listenerMetadata; nothing behind. */
 struct saved {
 	char magic[8];

@@ -47,6 +47,16 @@ int seccomp_compile(struct arena *a, const struct oci_seccomp *s, struct seccomp
 /* Whether a call with that number gets through whatever its arguments are (true without a filter).
  */
 bool seccomp_allows(const struct seccomp_program *p, long nr);
+/* Whether this one call gets through; the arguments that are not given are 0. */
+bool seccomp_allows_call(const struct seccomp_program *p, long nr, uint64_t arg0, uint64_t arg1);
+
+/*
+ * --audit syscalls: every denial (ERRNO) of the program becomes a notification without a
+ * listener_path; what kills stays the kernel's, and what notified already does.  The program as
+ * it was tells what each is answered with (bpf_run).  No program stays none.  EBUSY: it notifies an
+ * agent of its own; a program that answers what it computes is EOPNOTSUPP.
+ */
+int seccomp_audit_calls(struct arena *a, struct seccomp_program *io, struct err *e) MUST_CHECK;
 
 /*
  * Puts the program on this thread, which has no_new_privs or CAP_SYS_ADMIN; *listener gets the

@@ -23,6 +23,21 @@ static long set_filter(unsigned int flags, const struct sock_fprog *prog)
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, prog);
 }
 
+/*
+ * Signals wait while somebody outside looks at a call: wished for, with an agent that a level has
+ * itself; before Linux 5.19 a call may come twice.
+ */
+static long set_filter_killable(const struct seccomp_program *p, const struct sock_fprog *prog)
+{
+	unsigned int flags = p->flags;
+	long r = set_filter(flags, prog);
+
+	if (r < 0 && errno == EINVAL && p->notify && !p->listener_path &&
+	    flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
+		r = set_filter(flags & ~(unsigned int)SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, prog);
+	return r;
+}
+
 int seccomp_install(const struct seccomp_program *p, int *listener, struct err *e)
 {
 	struct sock_fprog prog = {.filter = p->insns, .len = (unsigned short)p->n_insns};
@@ -31,7 +46,7 @@ int seccomp_install(const struct seccomp_program *p, int *listener, struct err *
 	if (!p->insns)
 		return 0;
 	log_debug("seccomp filter flags: %u", p->flags);
-	long r = set_filter(p->flags, &prog);
+	long r = set_filter_killable(p, &prog);
 	if (r < 0 && errno == ENOSYS)
 		return err_msg(e, ENOSYS,
 			       "seccomp: the kernel has none, or a filter around brig hides it: "

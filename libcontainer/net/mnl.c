@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/fault.h"
+
 #define ROW(member, function)                                                                      \
 	{                                                                                          \
 		offsetof(struct mnl, member), #function                                            \
@@ -14,12 +16,6 @@ static const struct {
 	size_t member;
 	const char *function;
 } rows[] = {
-	ROW(socket_open, mnl_socket_open2),
-	ROW(socket_bind, mnl_socket_bind),
-	ROW(socket_portid, mnl_socket_get_portid),
-	ROW(socket_sendto, mnl_socket_sendto),
-	ROW(socket_recvfrom, mnl_socket_recvfrom),
-	ROW(socket_close, mnl_socket_close),
 	ROW(put_header, mnl_nlmsg_put_header),
 	ROW(put_extra, mnl_nlmsg_put_extra_header),
 	ROW(attr_put, mnl_attr_put),
@@ -31,16 +27,22 @@ static const struct {
 	ROW(attr_payload_len, mnl_attr_get_payload_len),
 	ROW(attr_u32, mnl_attr_get_u32),
 	ROW(payload, mnl_nlmsg_get_payload),
-	ROW(cb_run, mnl_cb_run),
-	ROW(errno_at, __errno_location),
+	ROW(attr_put_check, mnl_attr_put_check),
+	ROW(nest_start_check, mnl_attr_nest_start_check),
+	ROW(nest_end, mnl_attr_nest_end),
+	ROW(attr_ok, mnl_attr_ok),
+	ROW(attr_next, mnl_attr_next),
+	ROW(message_ok, mnl_nlmsg_ok),
+	ROW(message_next, mnl_nlmsg_next),
 };
 
 int mnl_load(struct mnl *m, struct err *e)
 {
-	void *library = dlopen("libmnl.so.0", RTLD_NOW | RTLD_LOCAL);
+	void *library = fault_hides("libmnl") ? NULL : dlopen("libmnl.so.0", RTLD_NOW | RTLD_LOCAL);
 
 	if (!library)
-		return err_msg(e, ENOTSUP, "network devices need libmnl.so.0: %s", dlerror());
+		return err_msg(e, ENOTSUP, "the network needs libmnl.so.0 (package libmnl0): %s",
+			       fault_hides("libmnl") ? "hidden" : dlerror());
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		void *function = dlsym(library, rows[i].function);
 

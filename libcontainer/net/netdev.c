@@ -7,21 +7,18 @@
 #include "net/netdev.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/own.h"
 #include "base/str.h"
-#include "net/mnl.h"
+#include "net/rtnl.h"
 
-enum { MESSAGE_MAX = 8192, REPLY_MAX = 32768, MAX_DEVICES = 1024, MAX_INDEX = 65536 };
+enum { MAX_DEVICES = 1024, MAX_INDEX = 65536 };
 
 static const char *target_name(const struct oci_net_device *d)
 {
@@ -78,85 +75,6 @@ int netdev_check(const struct oci_net_device *d, size_t n, struct err *e)
 	return 0;
 }
 
-/* A socket of one namespace. */
-struct route {
-	const struct mnl *mnl;
-	struct mnl_socket *sock;
-	uint32_t seq;
-};
-
-static void route_close(struct route *r)
-{
-	if (r->sock)
-		(void)r->mnl->socket_close(r->sock);
-	r->sock = NULL;
-}
-#define own_route __attribute__((cleanup(route_close)))
-
-static int route_open(struct route *r, const struct mnl *mnl, struct err *e)
-{
-	r->mnl = mnl;
-	r->sock = mnl->socket_open(NETLINK_ROUTE, SOCK_CLOEXEC);
-	if (!r->sock || mnl->socket_bind(r->sock, 0, MNL_SOCKET_AUTOPID) < 0)
-		return err_set(e, *mnl->errno_at(), "open rtnetlink");
-	return 0;
-}
-
-/* A thread's socket stays in the namespace in which it was made. */
-static int route_open_in(struct route *r, const struct mnl *mnl, int netns, struct err *e)
-{
-	own_fd int here = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-
-	if (here < 0)
-		return err_set(e, errno, "open own network namespace");
-	if (setns(netns, CLONE_NEWNET) < 0)
-		return err_set(e, errno, "enter network namespace");
-	int code = route_open(r, mnl, e);
-	if (setns(here, CLONE_NEWNET) < 0)
-		return err_set(e, errno, "return to own network namespace");
-	return code;
-}
-
-/* Sends one request and runs cb over the answers until it is acknowledged. */
-static int route_talk(struct route *r, struct nlmsghdr *h, mnl_cb_t cb, void *data)
-{
-	union {
-		struct nlmsghdr align;
-		char bytes[REPLY_MAX];
-	} reply;
-	uint32_t port = r->mnl->socket_portid(r->sock);
-	int code = MNL_CB_OK;
-
-	h->nlmsg_seq = ++r->seq;
-	if (r->mnl->socket_sendto(r->sock, h, h->nlmsg_len) < 0)
-		return -*r->mnl->errno_at();
-	while (code > MNL_CB_STOP) {
-		ssize_t n = r->mnl->socket_recvfrom(r->sock, &reply, sizeof(reply));
-
-		if (n < 0 && *r->mnl->errno_at() == EINTR)
-			continue;
-		if (n < 0)
-			return -*r->mnl->errno_at();
-		code = r->mnl->cb_run(&reply, (size_t)n, r->seq, port, cb, data);
-	}
-	return code < 0 ? -*r->mnl->errno_at() : 0;
-}
-
-union request {
-	struct nlmsghdr head;
-	char bytes[MESSAGE_MAX];
-};
-
-static struct nlmsghdr *request(const struct mnl *m, union request *q, uint16_t type,
-				uint16_t flags)
-{
-	struct nlmsghdr *h = m->put_header(q);
-
-	h->nlmsg_type = type;
-	h->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
-	return h;
-}
-
 struct address {
 	struct ifaddrmsg head;
 	uint32_t flags;
@@ -171,31 +89,10 @@ struct device {
 	const struct mnl *mnl;
 	struct arena *arena;
 	int index;
-	unsigned int mtu;
 	struct address *list;
 	size_t n, max;
 	struct address *now; /* being read */
 };
-
-static int note_index(const struct nlmsghdr *h, void *data)
-{
-	struct device *d = data;
-	const struct ifinfomsg *link = d->mnl->payload(h);
-
-	d->index = link->ifi_index;
-	return MNL_CB_OK;
-}
-
-static int find_index(struct route *r, const char *name, struct device *d)
-{
-	union request q;
-	struct nlmsghdr *h = request(r->mnl, &q, RTM_GETLINK, NLM_F_ACK);
-	struct ifinfomsg *link = r->mnl->put_extra(h, sizeof(*link));
-
-	link->ifi_family = AF_UNSPEC;
-	r->mnl->attr_put_strz(h, IFLA_IFNAME, name);
-	return route_talk(r, h, note_index, d);
-}
 
 /* What makes an address the same one over there; cacheinfo and label would not be taken. */
 static int note_attr(const struct nlattr *attr, void *data)
@@ -220,18 +117,22 @@ static int note_attr(const struct nlattr *attr, void *data)
 static int note_address(const struct nlmsghdr *h, void *data)
 {
 	struct device *d = data;
-	const struct ifaddrmsg *m = d->mnl->payload(h);
-	struct address a = {.head = *m, .flags = m->ifa_flags};
+	const struct ifaddrmsg *m = rtnl_payload(h);
+	struct address a = {0};
 
+	if (h->nlmsg_len < NLMSG_LENGTH(sizeof(*m)))
+		return -EPROTO;
+	a.head = *m;
+	a.flags = m->ifa_flags;
 	if ((int)m->ifa_index != d->index || m->ifa_scope != RT_SCOPE_UNIVERSE)
-		return MNL_CB_OK;
+		return 0;
 	d->now = &a;
 	int parsed = d->mnl->attr_parse(h, sizeof(*m), note_attr, d);
 	d->now = NULL;
 	if (parsed < 0)
-		return MNL_CB_ERROR;
+		return -EPROTO;
 	if (!(a.flags & IFA_F_PERMANENT))
-		return MNL_CB_OK;
+		return 0;
 	if (d->n == d->max) {
 		size_t max = d->max ? d->max * 2 : 8;
 		struct address *more = arena_array(d->arena, max, sizeof(*more));
@@ -242,7 +143,7 @@ static int note_address(const struct nlmsghdr *h, void *data)
 		d->max = max;
 	}
 	d->list[d->n++] = a;
-	return MNL_CB_OK;
+	return 0;
 }
 
 /*
@@ -255,24 +156,24 @@ static int find_addresses(const struct mnl *mnl, struct device *d, struct err *e
 	int code = -EINTR;
 
 	for (int tries = 0; code == -EINTR && tries < TRIES; tries++) {
-		own_route struct route r = {0};
-		union request q;
+		own_rtnl struct rtnl r = RTNL_NONE;
+		union rtnl_request q;
 
-		if (route_open(&r, mnl, e) < 0)
+		if (rtnl_open(&r, mnl, e) < 0)
 			return -e->code;
-		struct nlmsghdr *h = request(mnl, &q, RTM_GETADDR, NLM_F_DUMP);
+		struct nlmsghdr *h = rtnl_request(mnl, &q, RTM_GETADDR, NLM_F_DUMP);
 		struct ifaddrmsg *m = mnl->put_extra(h, sizeof(*m));
 		m->ifa_family = AF_UNSPEC;
 		d->n = 0;
-		code = route_talk(&r, h, note_address, d);
+		code = rtnl_ask(&r, h, note_address, d);
 	}
 	return code < 0 ? err_set(e, -code, "read addresses") : 0;
 }
 
-static int move_link(struct route *r, int index, const char *name, int netns, int new_index)
+static int move_link(struct rtnl *r, int index, const char *name, int netns, int new_index)
 {
-	union request q;
-	struct nlmsghdr *h = request(r->mnl, &q, RTM_NEWLINK, NLM_F_ACK);
+	union rtnl_request q;
+	struct nlmsghdr *h = rtnl_request(r->mnl, &q, RTM_NEWLINK, NLM_F_ACK);
 	struct ifinfomsg *link = r->mnl->put_extra(h, sizeof(*link));
 
 	link->ifi_family = AF_UNSPEC;
@@ -281,14 +182,14 @@ static int move_link(struct route *r, int index, const char *name, int netns, in
 	r->mnl->attr_put_strz(h, IFLA_IFNAME, name);
 	if (new_index)
 		r->mnl->attr_put_u32(h, IFLA_NEW_IFINDEX, (uint32_t)new_index);
-	return route_talk(r, h, NULL, NULL);
+	return rtnl_ask(r, h, NULL, NULL);
 }
 
-static int add_address(struct route *r, const struct address *a, int index)
+static int add_address(struct rtnl *r, const struct address *a, int index)
 {
-	union request q;
+	union rtnl_request q;
 	struct nlmsghdr *h =
-		request(r->mnl, &q, RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE);
+		rtnl_request(r->mnl, &q, RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE);
 	struct ifaddrmsg *m = r->mnl->put_extra(h, sizeof(*m));
 	/* Of its flags those that an administrator sets; the kernel adds its own. */
 	uint32_t flags = a->flags & (IFA_F_PERMANENT | IFA_F_NODAD | IFA_F_HOMEADDRESS |
@@ -301,67 +202,41 @@ static int add_address(struct route *r, const struct address *a, int index)
 	r->mnl->attr_put_u32(h, IFA_FLAGS, flags);
 	for (size_t i = 0; i < a->n_attrs; i++)
 		r->mnl->attr_put(h, a->attrs[i].type, a->attrs[i].len, a->attrs[i].data);
-	return route_talk(r, h, NULL, NULL);
-}
-
-static int set_up(struct route *r, int index)
-{
-	union request q;
-	struct nlmsghdr *h = request(r->mnl, &q, RTM_NEWLINK, NLM_F_ACK);
-	struct ifinfomsg *link = r->mnl->put_extra(h, sizeof(*link));
-
-	link->ifi_family = AF_UNSPEC;
-	link->ifi_index = index;
-	link->ifi_flags = IFF_UP;
-	link->ifi_change = IFF_UP;
-	return route_talk(r, h, NULL, NULL);
-}
-
-static bool index_taken(struct route *r, int index)
-{
-	union request q;
-	struct device seen = {.mnl = r->mnl};
-	struct nlmsghdr *h = request(r->mnl, &q, RTM_GETLINK, NLM_F_ACK);
-	struct ifinfomsg *link = r->mnl->put_extra(h, sizeof(*link));
-
-	link->ifi_family = AF_UNSPEC;
-	link->ifi_index = index;
-	return route_talk(r, h, note_index, &seen) == 0 && seen.index == index;
+	return rtnl_ask(r, h, NULL, NULL);
 }
 
 /*
  * The new index is chosen here (5.13), so that a device with a template for a name is found
  * again afterwards: the old one if it is free over there, else the smallest that is.
  */
-static int free_index(struct route *there, int old)
+static int free_index(struct rtnl *there, int old)
 {
-	if (!index_taken(there, old))
+	if (rtnl_link_exists(there, old) < 0)
 		return old;
 	for (int i = 2; i < MAX_INDEX; i++)
-		if (!index_taken(there, i))
+		if (rtnl_link_exists(there, i) < 0)
 			return i;
 	return 0;
 }
 
-static int move_one(struct route *here, struct route *there, struct arena *a,
+static int move_one(struct rtnl *here, struct rtnl *there, struct arena *a,
 		    const struct oci_net_device *d, int netns, struct err *e)
 {
 	struct device dev = {.mnl = here->mnl, .arena = a};
 	const char *to = target_name(d);
-	int r = find_index(here, d->host_name, &dev);
 
-	if (r < 0)
-		return err_set(e, -r, "find device");
+	dev.index = rtnl_link_find(here, d->host_name);
+	if (dev.index < 0)
+		return err_set(e, -dev.index, "find device");
 	if (find_addresses(here->mnl, &dev, e) < 0)
 		return -e->code;
 	/* The kernel moves first and renames then: a name in use would leave it over there. */
-	struct device other = {.mnl = here->mnl};
-	if (!is_template(to) && find_index(there, to, &other) == 0)
+	if (!is_template(to) && rtnl_link_find(there, to) >= 0)
 		return err_set(e, EEXIST, "move it to the container as %s", to);
 	int index = free_index(there, dev.index);
 	if (!index)
 		return err_set(e, EBUSY, "find a free device index");
-	r = move_link(here, dev.index, to, netns, index);
+	int r = move_link(here, dev.index, to, netns, index);
 	if (r < 0)
 		return err_set(e, -r, "move it to the container as %s", to);
 	for (size_t i = 0; i < dev.n; i++) {
@@ -369,7 +244,7 @@ static int move_one(struct route *here, struct route *there, struct arena *a,
 		if (r < 0)
 			return err_set(e, -r, "address %zu of %zu", i + 1, dev.n);
 	}
-	r = set_up(there, index);
+	r = rtnl_link_up(there, index);
 	return r < 0 ? err_set(e, -r, "set it up") : 0;
 }
 
@@ -377,13 +252,13 @@ int netdev_move(struct arena *a, const struct oci_net_device *d, size_t n, int n
 		struct err *e)
 {
 	struct mnl mnl;
-	own_route struct route here = {0};
-	own_route struct route there = {0};
+	own_rtnl struct rtnl here = RTNL_NONE;
+	own_rtnl struct rtnl there = RTNL_NONE;
 
 	if (!n)
 		return 0;
-	if (netdev_check(d, n, e) < 0 || mnl_load(&mnl, e) < 0 || route_open(&here, &mnl, e) < 0 ||
-	    route_open_in(&there, &mnl, netns_fd, e) < 0)
+	if (netdev_check(d, n, e) < 0 || mnl_load(&mnl, e) < 0 || rtnl_open(&here, &mnl, e) < 0 ||
+	    rtnl_open_in(&there, &mnl, netns_fd, e) < 0)
 		return -e->code;
 	for (size_t i = 0; i < n; i++)
 		if (move_one(&here, &there, a, &d[i], netns_fd, e) < 0)

@@ -201,8 +201,10 @@ int idmap_read(struct arena *a, pid_t pid, struct idmap *out, struct err *e)
  */
 static int hold(void *arg)
 {
-	(void)arg; /* clone(2) wants one */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+	const pid_t *maker = arg;
+
+	/* A maker that was killed before this will send no signal any more. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != *maker)
 		_exit(1);
 	for (;;)
 		pause();
@@ -239,8 +241,9 @@ int idmap_userns(const struct idmap *m, struct err *e)
 	char stack[8192] __attribute__((aligned(16)));
 	/* No exit signal: the caller's SIGCHLD handling is not its business. */
 	bool hidden = fault_hides("userns");
+	pid_t self = getpid();
 	pid_t pid =
-		hidden ? -1 : clone(hold, stack + sizeof(stack), CLONE_VM | CLONE_NEWUSER, NULL);
+		hidden ? -1 : clone(hold, stack + sizeof(stack), CLONE_VM | CLONE_NEWUSER, &self);
 
 	if (pid < 0)
 		return no_userns(hidden ? ENOSPC : errno, e);

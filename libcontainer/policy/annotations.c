@@ -5,7 +5,6 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "policy/wishes.h"
-#include "specs/table.h"
 
 #define PREFIX "dev.brig."
 
@@ -122,53 +121,28 @@ static int read_writes(struct arena *a, const char *text, void *to, struct err *
 	}
 }
 
-/* [{"d":"api.example.org","p":[443],"proto":"tcp"}] */
-struct egress_item {
-	const char *domain, *protocol;
-	const uint32_t *ports;
-	size_t n_ports;
-};
-struct egress_list {
-	const struct egress_item *items;
-	size_t n;
-};
-static const struct json_field egress_item_fields[] = {
-	ROW_STR(egress_item, "d", domain, JSON_REQUIRED),
-	ROW_STR(egress_item, "proto", protocol, 0),
-	ROW_IDS(egress_item, "p", ports, n_ports),
-};
-TYPE_CLOSED(egress_item, NULL);
-static const struct json_field egress_list_fields[] = {
-	ROW_OBJS(egress_list, "egress", items, n, egress_item),
-};
-TYPE_CLOSED(egress_list, NULL);
-
-static int read_egress(struct arena *a, const char *text, void *to, struct err *e)
+/* DEVICE:rates;DEVICE:rates */
+static int read_io(struct arena *a, const char *text, void *to, struct err *e)
 {
-	enum { MAX_BYTES = 64 << 10 };
 	struct policy_wishes *w = to;
-	struct egress_list list = {0};
-	const char *json = arena_printf(a, "{\"egress\":%s}", text);
+	struct policy_io io;
+	size_t room = 1;
 
-	int r = json_read(a, &egress_list_type_, json, strlen(json), MAX_BYTES, &list, e);
-	if (r < 0)
-		return r;
-	const char **names = arena_array(a, list.n + 1, sizeof(*names));
-	for (size_t i = 0; i < list.n; i++)
-		names[i] = list.items[i].domain;
-	w->egress = names;
-	w->n_egress = list.n;
-	return 0;
-}
+	for (const char *p = text; *p; p++)
+		room += *p == ';';
+	const char **list = arena_array(a, room, sizeof(*list));
+	w->io = list;
+	w->n_io = 0;
+	for (;;) {
+		size_t n = strcspn(text, ";");
 
-/* Connections inward are closed at every level. */
-static int read_ingress(struct arena *a, const char *text, void *to, struct err *e)
-{
-	(void)a;
-	(void)to;
-	if (str_eq(text, "false"))
-		return 0;
-	return err_msg(e, ENOTSUP, "\"%.40s\": only false is possible in this version", text);
+		list[w->n_io] = arena_strndup(a, text, n);
+		if (wish_io(a, list[w->n_io++], &io, e) < 0)
+			return -e->code;
+		if (!text[n])
+			return 0;
+		text += n + 1;
+	}
 }
 
 #define AT(member) offsetof(struct policy_wishes, member)
@@ -177,22 +151,35 @@ static const struct {
 	int (*read)(struct arena *a, const char *text, void *to, struct err *e);
 	size_t at;
 } known[] = {
-	{"level",             read_word,     AT(level)            },
-	{"seccomp.language",  read_word,     AT(language)         },
-	{"seccomp.violation", read_word,     AT(seccomp_violation)},
-	{"root.readonly",     read_bool,     AT(root_readonly)    },
-	{"root.private",      read_bool,     AT(root_private)     },
-	{"fs.write",          read_writes,   0                    },
-	{"cpu.pin",           read_word,     AT(pin)              },
-	{"cpu.limit",         read_cpus,     AT(cpus)             },
-	{"memory.limit",      read_size,     AT(memory)           },
-	{"swap.limit",        read_size,     AT(swap)             },
-	{"pids.limit",        read_count,    AT(pids)             },
-	{"nofile.limit",      read_files,    AT(nofile)           },
-	{"disk.limit",        read_disk,     AT(disk)             },
-	{"time.wall",         read_duration, AT(wall_ms)          },
-	{"egress",            read_egress,   0                    },
-	{"ingress",           read_ingress,  0                    },
+	{"level",             read_word,         AT(level)            },
+	{"seccomp.language",  read_word,         AT(language)         },
+	{"seccomp.violation", read_word,         AT(seccomp_violation)},
+	{"root.readonly",     read_bool,         AT(root_readonly)    },
+	{"root.private",      read_bool,         AT(root_private)     },
+	{"fs.write",          read_writes,       0                    },
+	{"cpu.pin",           read_word,         AT(pin)              },
+	{"cpu.limit",         read_cpus,         AT(cpus)             },
+	{"memory.limit",      read_size,         AT(memory)           },
+	{"swap.limit",        read_size,         AT(swap)             },
+	{"pids.limit",        read_count,        AT(pids)             },
+	{"nofile.limit",      read_files,        AT(nofile)           },
+	{"disk.limit",        read_disk,         AT(disk)             },
+	{"inodes.limit",      read_files,        AT(inodes)           },
+	{"fsize.limit",       read_disk,         AT(fsize)            },
+	{"output.limit",      read_disk,         AT(output)           },
+	{"io",		read_io,           0                    },
+	{"time.wall",         read_duration,     AT(wall_ms)          },
+	{"time.cpu",          read_duration,     AT(cpu_ms)           },
+	{"time.grace",        read_duration,     AT(grace_ms)         },
+	{"audit.syscalls",    read_bool,         AT(audit_calls)      },
+	{"egress",            wish_egress_list,  0                    },
+	{"ingress",           wish_ingress_list, 0                    },
+	{"net.open",          read_files,        AT(net_open)         },
+	{"net.rate",          read_files,        AT(net_rate)         },
+	{"net.conns",         read_files,        AT(net_conns)        },
+	{"net.bytes",         read_disk,         AT(net_bytes)        },
+	{"net.bandwidth",     read_disk,         AT(net_bandwidth)    },
+	{"grant",             wish_grants,       0                    },
 };
 
 /* The row of an annotation's name, -1: it is none of them. */
@@ -204,6 +191,12 @@ static int find(const char *key)
 	return -1;
 }
 
+/* Whose request it is asks for nothing: context.h. */
+static bool about_caller(const char *key)
+{
+	return str_eq(key, PREFIX "ctx.request_id") || str_eq(key, PREFIX "ctx.principal");
+}
+
 const char *wishes_annotation(const struct oci_config *c, const char *name)
 {
 	for (size_t i = 0; c && i < c->n_annotations; i++)
@@ -212,20 +205,58 @@ const char *wishes_annotation(const struct oci_config *c, const char *name)
 	return NULL;
 }
 
+/* Not of the level: reuse.c reads them. */
+static bool is_of_reuse(const char *key)
+{
+	const char *name = key + strlen(PREFIX);
+
+	return str_eq(name, "reuse") || str_starts(name, "reuse.");
+}
+
+static int read_one(struct arena *a, const struct oci_map *annotation, int row,
+		    struct policy_wishes *out, struct err *e)
+{
+	if (known[row].read(a, annotation->value, (char *)out + known[row].at, e) < 0)
+		return err_wrap(e, "annotation %s", annotation->key);
+	return 0;
+}
+
 int wishes_annotations(struct arena *a, const struct oci_config *c, struct policy_wishes *out,
 		       struct err *e)
 {
 	for (size_t i = 0; c && i < c->n_annotations; i++) {
 		const char *key = c->annotations[i].key;
 
-		if (!str_starts(key, PREFIX))
+		if (!str_starts(key, PREFIX) || about_caller(key) || is_of_reuse(key))
 			continue;
 		int row = find(key);
 		if (row < 0)
 			return err_msg(e, EINVAL, "annotation %.80s: not known to this version",
 				       key);
-		if (known[row].read(a, c->annotations[i].value, (char *)out + known[row].at, e) < 0)
-			return err_wrap(e, "annotation %s", key);
+		if (read_one(a, &c->annotations[i], row, out, e) < 0)
+			return -e->code;
+	}
+	return 0;
+}
+
+/* What custom takes, too: config.json has no words for it. */
+static bool for_all_levels(const char *key)
+{
+	const char *name = key + strlen(PREFIX);
+
+	return str_eq(name, "egress") || str_eq(name, "ingress") || str_starts(name, "net.") ||
+	       str_eq(name, "audit.syscalls");
+}
+
+int wishes_network(struct arena *a, const struct oci_config *c, struct policy_wishes *out,
+		   struct err *e)
+{
+	for (size_t i = 0; c && i < c->n_annotations; i++) {
+		const char *key = c->annotations[i].key;
+		int row = str_starts(key, PREFIX) && for_all_levels(key) ? find(key) : -1;
+
+		if (row >= 0 && read_one(a, &c->annotations[i], row, out, e) < 0)
+			return -e->code;
 	}
 	return 0;
 }
@@ -235,7 +266,7 @@ int wishes_none(const struct oci_config *c, struct err *e)
 	for (size_t i = 0; c && i < c->n_annotations; i++) {
 		const char *key = c->annotations[i].key;
 
-		if (str_starts(key, PREFIX) && find(key) > 0)
+		if (str_starts(key, PREFIX) && find(key) > 0 && !for_all_levels(key))
 			return err_msg(e, EINVAL,
 				       "annotation %s: level \"custom\" applies config.json alone",
 				       key);

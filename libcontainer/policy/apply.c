@@ -122,19 +122,22 @@ int policy_apply(struct arena *a, struct policy *p, const struct policy_facts *f
 		 struct oci_config *io, struct err *e)
 {
 	static int (*const subjects[])(struct apply *, struct err *) = {
-		check_preserved, apply_namespaces,   apply_root,    apply_mounts,
-		apply_devices,   apply_sysctls,      apply_seccomp, apply_resources,
-		apply_hooks,     apply_main_process, apply_asked,
+		check_preserved, apply_namespaces, apply_root,         apply_grants,
+		apply_mounts,    apply_devices,    apply_sysctls,      apply_seccomp,
+		apply_resources, apply_hooks,      apply_main_process, apply_asked,
 	};
 	struct apply x = {.a = a, .p = p, .l = &p->level, .f = f, .c = io};
 	int first = 0;
 
-	if (p->custom)
+	/* In direct mode the options are its config.json. */
+	if (p->custom && !p->direct)
 		return 0;
 	x.linux_ = arena_new(a, sizeof(*x.linux_));
 	if (io->linux_)
 		*x.linux_ = *io->linux_;
 	io->linux_ = x.linux_;
+	if (p->custom)
+		return apply_asked(&x, e);
 	for (size_t i = 0; i < LEN(subjects); i++) {
 		struct err later = {0};
 		int r = subjects[i](&x, first ? &later : e);

@@ -36,11 +36,16 @@ bool apply_maps_id(const struct apply *x, uint32_t id, bool group);
 /* One subject each. */
 int apply_namespaces(struct apply *x, struct err *e) MUST_CHECK;
 int apply_mounts(struct apply *x, struct err *e) MUST_CHECK;
+/* Before the mounts: those of grants are looked at like any other. */
+int apply_grants(struct apply *x, struct err *e) MUST_CHECK;
+/* After config.json's own filter: what grants about execution need of one. */
+void apply_exec_filter(struct apply *x);
 int apply_process(struct apply *x, struct oci_process *io, struct err *e) MUST_CHECK;
 int apply_resources(struct apply *x, struct err *e) MUST_CHECK;
 int apply_root(struct apply *x, struct err *e) MUST_CHECK;
 /* Refuses an image that is the host's root or one of its interfaces. */
 int apply_source_root(struct apply *x, struct err *e) MUST_CHECK;
+int apply_io(struct apply *x, struct oci_resources *r, struct err *e) MUST_CHECK;
 int apply_sysctls(struct apply *x, struct err *e) MUST_CHECK;
 int apply_devices(struct apply *x, struct err *e) MUST_CHECK;
 int apply_seccomp(struct apply *x, struct err *e) MUST_CHECK;

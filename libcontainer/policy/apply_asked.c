@@ -121,25 +121,39 @@ static void lower_cpu(struct apply *x, struct oci_resources *r)
 	r->cpu = c;
 }
 
-void apply_asked_process(struct apply *x, struct oci_process *p)
+static void lower_rlimit(struct apply *x, struct oci_process *p, const char *type,
+			 const uint64_t *most)
 {
-	const uint64_t *most = x->p->asked.nofile;
 	struct oci_rlimit *list = arena_array(x->a, p->n_rlimits + 1, sizeof(*list));
+	const char *field = arena_printf(x->a, "process.rlimits.%s", type);
+	bool given = false;
 
 	if (!most)
 		return;
 	for (size_t i = 0; i < p->n_rlimits; i++) {
 		list[i] = p->rlimits[i];
-		if (!str_eq(list[i].type, "RLIMIT_NOFILE") || list[i].hard <= *most)
+		if (!str_eq(list[i].type, type))
 			continue;
-		apply_cut(x, "process.rlimits.RLIMIT_NOFILE",
-			  arena_printf(x->a, "%" PRIu64, list[i].hard),
+		given = true;
+		if (list[i].hard <= *most)
+			continue;
+		apply_cut(x, field, arena_printf(x->a, "%" PRIu64, list[i].hard),
 			  arena_printf(x->a, "%" PRIu64, *most), reason);
 		list[i].hard = *most;
 		if (list[i].soft > *most)
 			list[i].soft = *most;
 	}
+	if (!given) {
+		list[p->n_rlimits++] = (struct oci_rlimit){type, *most, *most};
+		apply_set(x, field, arena_printf(x->a, "%" PRIu64, *most), "asked for");
+	}
 	p->rlimits = list;
+}
+
+void apply_asked_process(struct apply *x, struct oci_process *p)
+{
+	lower_rlimit(x, p, "RLIMIT_NOFILE", x->p->asked.nofile);
+	lower_rlimit(x, p, "RLIMIT_FSIZE", x->p->asked.fsize);
 }
 
 int apply_asked(struct apply *x, struct err *e)
@@ -151,6 +165,8 @@ int apply_asked(struct apply *x, struct err *e)
 	int ret = lower_memory(x, r, e);
 	lower_pids(x, r);
 	lower_cpu(x, r);
+	if (ret == 0)
+		ret = apply_io(x, r, e);
 	x->linux_->resources = r;
 	if (x->c->process) {
 		struct oci_process *p = arena_new(x->a, sizeof(*p));

@@ -32,35 +32,16 @@ static bool is_allowed(const struct admin *admin, const char *path)
 	return false;
 }
 
-static int check_list(struct apply *x, const char *name, const struct oci_hook *hooks, size_t n,
-		      struct err *e)
+struct hook_list {
+	const char *name;
+	const struct oci_hook *hooks;
+	size_t n;
+};
+enum { LISTS = 6 };
+
+static void lists_of(const struct oci_hooks *h, struct hook_list out[LISTS])
 {
-	for (size_t i = 0; i < n; i++) {
-		const char *path = hooks[i].path ? hooks[i].path : "";
-		const char *program = resolve(x->a, path);
-
-		if (is_allowed(&x->p->admin, path) || is_allowed(&x->p->admin, program))
-			continue;
-		const char *what =
-			str_eq(program, path) ? path : arena_printf(x->a, "%s (%s)", path, program);
-		return apply_refuse(x, arena_printf(x->a, "hooks.%s[%zu]", name, i), what,
-				    "hooks_allowed of brig.json does not name it", e);
-	}
-	return 0;
-}
-
-int apply_hooks(struct apply *x, struct err *e)
-{
-	const struct oci_hooks *h = x->c->hooks;
-	int r = 0;
-
-	if (!h || str_eq(x->l->hooks, "any"))
-		return 0;
-	const struct {
-		const char *name;
-		const struct oci_hook *hooks;
-		size_t n;
-	} lists[] = {
+	const struct hook_list lists[LISTS] = {
 		{"prestart",        h->prestart,         h->n_prestart        },
 		{"createRuntime",   h->create_runtime,   h->n_create_runtime  },
 		{"createContainer", h->create_container, h->n_create_container},
@@ -68,7 +49,56 @@ int apply_hooks(struct apply *x, struct err *e)
 		{"poststart",       h->poststart,        h->n_poststart       },
 		{"poststop",        h->poststop,         h->n_poststop        },
 	};
-	for (size_t i = 0; i < LEN(lists) && r == 0; i++)
-		r = check_list(x, lists[i].name, lists[i].hooks, lists[i].n, e);
-	return r;
+
+	memcpy(out, lists, sizeof(lists));
+}
+
+/* The first that is not named, as it is to be called; NULL: all are. */
+static const char *find_unnamed(struct arena *a, const struct admin *admin,
+				const struct hook_list *l, size_t *at)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		const char *path = l->hooks[i].path ? l->hooks[i].path : "";
+		const char *program = resolve(a, path);
+
+		*at = i;
+		if (!is_allowed(admin, path) && !is_allowed(admin, program))
+			return str_eq(program, path) ? path
+						     : arena_printf(a, "%s (%s)", path, program);
+	}
+	return NULL;
+}
+
+const char *policy_unnamed_hook(struct arena *a, const struct admin *admin,
+				const struct oci_hooks *h)
+{
+	struct hook_list lists[LISTS];
+	const char *found = NULL;
+	size_t at;
+
+	if (h)
+		lists_of(h, lists);
+	for (size_t i = 0; h && i < LISTS && !found; i++)
+		found = find_unnamed(a, admin, &lists[i], &at);
+	return found;
+}
+
+int apply_hooks(struct apply *x, struct err *e)
+{
+	const struct oci_hooks *h = x->c->hooks;
+	struct hook_list lists[LISTS];
+	size_t at = 0;
+
+	if (!h || str_eq(x->l->hooks, "any"))
+		return 0;
+	lists_of(h, lists);
+	for (size_t i = 0; i < LISTS; i++) {
+		const char *what = find_unnamed(x->a, &x->p->admin, &lists[i], &at);
+
+		if (what)
+			return apply_refuse(x,
+					    arena_printf(x->a, "hooks.%s[%zu]", lists[i].name, at),
+					    what, "hooks_allowed of brig.json does not name it", e);
+	}
+	return 0;
 }

@@ -204,8 +204,10 @@ int apply_seccomp(struct apply *x, struct err *e)
 {
 	struct oci_seccomp *s = arena_new(x->a, sizeof(*s));
 
-	if (!x->linux_->seccomp)
+	if (!x->linux_->seccomp) {
+		apply_exec_filter(x);
 		return 0;
+	}
 	*s = *x->linux_->seccomp;
 	/* seccomp(2): EBUSY, one listener for a task. */
 	if (s->listener_path && str_eq(x->l->seccomp.violation, "notify"))
@@ -214,5 +216,6 @@ int apply_seccomp(struct apply *x, struct err *e)
 	if (apply_on(x->l->speculation))
 		drop_flag(x, s, "SECCOMP_FILTER_FLAG_SPEC_ALLOW");
 	x->linux_->seccomp = s;
+	apply_exec_filter(x);
 	return 0;
 }

@@ -72,10 +72,18 @@ static const struct level_limits *limits_of(const struct apply *x)
 	return x->p->direct ? &x->l->direct : &x->l->engine;
 }
 
+/* The level's own limit; NULL: it has none. */
+static const uint64_t *of_level(const struct apply *x, uint64_t resource)
+{
+	const struct level_limits *l = limits_of(x);
+
+	return resource == RLIMIT_NOFILE ? l->nofile : resource == RLIMIT_FSIZE ? l->fsize : NULL;
+}
+
 /* How far this limit may go, and who says so. */
 static uint64_t ceiling(const struct apply *x, uint64_t resource, const char **reason)
 {
-	const uint64_t *nofile = limits_of(x)->nofile;
+	const uint64_t *level = of_level(x, resource);
 	uint64_t hard = x->f->hard[resource];
 
 	*reason = "above the hard limit of the caller";
@@ -85,9 +93,9 @@ static uint64_t ceiling(const struct apply *x, uint64_t resource, const char **r
 		return 0;
 	}
 	/* An engine's is the administrator's; in direct mode it is a wish. */
-	if (resource == RLIMIT_NOFILE && x->p->direct && nofile && *nofile < hard) {
+	if (x->p->direct && level && *level < hard) {
 		*reason = "above the level's limit";
-		return *nofile;
+		return *level;
 	}
 	return hard;
 }
@@ -113,24 +121,38 @@ static void cut_limit(struct apply *x, uint64_t resource, struct oci_rlimit *r)
 			  reason);
 }
 
-static void add_nofile(struct apply *x, struct oci_rlimit *list, size_t *n)
+static bool has_limit(const struct oci_rlimit *list, size_t n, const char *type)
 {
-	const uint64_t *wish = limits_of(x)->nofile;
-	uint64_t most = x->f->hard[RLIMIT_NOFILE];
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(list[i].type, type))
+			return true;
+	return false;
+}
 
-	if (!wish)
-		return;
-	uint64_t limit = *wish < most ? *wish : most;
-	list[(*n)++] = (struct oci_rlimit){"RLIMIT_NOFILE", limit, limit};
-	apply_set(x, "process.rlimits.RLIMIT_NOFILE", limit_text(x->a, limit, limit),
-		  "default of the level");
+/* The level's own where config.json has none. */
+static void add_limits(struct apply *x, struct oci_rlimit *list, size_t *n)
+{
+	static const char *const types[] = {"RLIMIT_NOFILE", "RLIMIT_FSIZE"};
+
+	for (size_t i = 0; i < LEN(types); i++) {
+		uint64_t resource = word_find(rlimit_words, types[i])->value;
+		const uint64_t *level = of_level(x, resource);
+		uint64_t limit = x->f->hard[resource];
+
+		if (!level || has_limit(list, *n, types[i]))
+			continue;
+		if (*level < limit)
+			limit = *level;
+		list[(*n)++] = (struct oci_rlimit){types[i], limit, limit};
+		apply_set(x, arena_printf(x->a, "process.rlimits.%s", types[i]),
+			  limit_text(x->a, limit, limit), "default of the level");
+	}
 }
 
 /* Unknown words stay: the plan names them. */
 static void apply_rlimits(struct apply *x, struct oci_process *p)
 {
-	struct oci_rlimit *list = arena_array(x->a, p->n_rlimits + 1, sizeof(*list));
-	bool nofile = false;
+	struct oci_rlimit *list = arena_array(x->a, p->n_rlimits + 2, sizeof(*list));
 	size_t n = 0;
 
 	for (size_t i = 0; i < p->n_rlimits; i++) {
@@ -146,11 +168,9 @@ static void apply_rlimits(struct apply *x, struct oci_process *p)
 		list[n] = *r;
 		if (w)
 			cut_limit(x, w->value, &list[n]);
-		nofile |= w && w->value == RLIMIT_NOFILE;
 		n++;
 	}
-	if (!nofile)
-		add_nofile(x, list, &n);
+	add_limits(x, list, &n);
 	p->rlimits = list;
 	p->n_rlimits = n;
 }

@@ -62,6 +62,65 @@ static int take_count(struct arena *a, const char *text, const int64_t **to, str
 	return 0;
 }
 
+static int take_number(struct arena *a, const char *text, const uint64_t **to, struct err *e)
+{
+	uint64_t *n = arena_new(a, sizeof(*n));
+
+	*to = text ? n : NULL;
+	if (text && !str_u64(text, n))
+		return err_msg(e, EINVAL, "\"%.40s\" is no number", text);
+	return 0;
+}
+
+static int take_time(struct arena *a, const char *text, const uint64_t **to, struct err *e)
+{
+	uint64_t *n = arena_new(a, sizeof(*n));
+
+	*to = text ? n : NULL;
+	return text ? wish_duration(text, n, e) : 0;
+}
+
+/* A property of the document and what its text is read by. */
+struct property {
+	const char *name, *text;
+	const uint64_t **to;
+	int (*take)(struct arena *a, const char *text, const uint64_t **to, struct err *e);
+};
+
+static int take_properties(struct arena *a, const struct property *p, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i].take(a, p[i].text, p[i].to, e) < 0)
+			return err_wrap(e, "%s", p[i].name);
+	return 0;
+}
+
+static int take_more(struct arena *a, const struct policy_doc_resources *r,
+		     struct policy_wishes *out, struct err *e)
+{
+	const uint64_t *swap;
+	const struct property more[] = {
+		{"ephemeralStorage", r->ephemeral_storage, &out->disk,   take_size  },
+		{"inodes",           r->inodes,            &out->inodes, take_number},
+		{"openFiles",        r->open_files,        &out->nofile, take_number},
+		{"fileSize",         r->file_size,         &out->fsize,  take_size  },
+		{"output",           r->output,            &out->output, take_size  },
+		{"swap",             r->swap,              &swap,        take_size  },
+	};
+
+	if (take_properties(a, more, LEN(more), e) < 0)
+		return -e->code;
+	out->io = r->io;
+	out->n_io = r->n_io;
+	if (swap) {
+		int64_t *n = arena_new(a, sizeof(*n));
+
+		*n = (int64_t)*swap;
+		out->swap = n;
+	}
+	return 0;
+}
+
 static int take_resources(struct arena *a, const struct policy_doc_resources *r,
 			  struct policy_wishes *out, struct err *e)
 {
@@ -82,40 +141,47 @@ static int take_resources(struct arena *a, const struct policy_doc_resources *r,
 		*n = (int64_t)*memory; /* wish_size gives no more than INT64_MAX */
 		out->memory = n;
 	}
-	if (take_size(a, r->ephemeral_storage, &out->disk, e) < 0)
-		return err_wrap(e, "ephemeralStorage");
-	return take_count(a, r->pids, &out->pids, e) < 0 ? err_wrap(e, "pids") : 0;
+	return take_count(a, r->pids, &out->pids, e) < 0 ? err_wrap(e, "pids")
+							 : take_more(a, r, out, e);
 }
 
-static int take_network(struct arena *a, const struct policy_doc_network *n,
-			struct policy_wishes *out, struct err *e)
+static int take_network(struct arena *a, const struct policy_doc *d, struct policy_wishes *out,
+			struct err *e)
 {
-	const char **names = arena_array(a, n->n_egress + 1, sizeof(*names));
+	const uint64_t *bits;
+	const struct property limits[] = {
+		{"maxNetworkRequests",        d->max_network_requests,  &out->net_conns, take_number},
+		{"max_network_bandwidth_bps", d->max_network_bandwidth, &bits,           take_number},
+	};
 
-	if (n->ingress && *n->ingress)
-		return err_msg(e, ENOTSUP,
-			       "networkAccess: ingress: only false is possible in this version");
-	for (size_t i = 0; i < n->n_egress; i++)
-		names[i] = n->egress[i].domain;
-	out->egress = n->n_egress ? names : NULL;
-	out->n_egress = n->n_egress;
-	return 0;
+	if (take_properties(a, limits, LEN(limits), e) < 0)
+		return -e->code;
+	if (bits) {
+		uint64_t *bytes = arena_new(a, sizeof(*bytes));
+
+		*bytes = *bits / 8;
+		out->net_bandwidth = bytes;
+	}
+	return wish_doc_network(a, d, out, e);
 }
 
 static int take_all(struct arena *a, const struct policy_doc *d, struct policy_wishes *out,
 		    struct err *e)
 {
+	bool longer = d->max_execution_time;
+	const struct property times[] = {
+		{longer ? "maxExecutionTime" : "timeout",
+		 longer ? d->max_execution_time : d->timeout,              &out->wall_ms,  take_time},
+		{"maxCPUTime",                            d->max_cpu_time, &out->cpu_ms,   take_time},
+		{"gracePeriod",                           d->grace_period, &out->grace_ms, take_time},
+	};
+
 	out->level = d->security_level;
 	out->language = language_of(d->language);
 	out->root_readonly = d->read_only_root;
 	out->pin = pin_of(d->cpu_pinning);
-	if (d->timeout) {
-		uint64_t *ms = arena_new(a, sizeof(*ms));
-
-		out->wall_ms = ms;
-		if (wish_duration(d->timeout, ms, e) < 0)
-			return err_wrap(e, "timeout");
-	}
+	if (take_properties(a, times, LEN(times), e) < 0)
+		return -e->code;
 	if (take_resources(a, &d->resources, out, e) < 0)
 		return err_wrap(e, "resources");
 	out->write = arena_array(a, d->n_writable_paths + 1, sizeof(*out->write));
@@ -123,7 +189,7 @@ static int take_all(struct arena *a, const struct policy_doc *d, struct policy_w
 	for (size_t i = 0; i < d->n_writable_paths; i++)
 		if (wish_write(a, d->writable_paths[i], &out->write[i], e) < 0)
 			return err_wrap(e, "writablePaths[%zu]", i);
-	return take_network(a, &d->network, out, e);
+	return take_network(a, d, out, e) < 0 ? -e->code : wish_doc_grants(a, d, out, e);
 }
 
 int policy_wishes_document(struct arena *a, const struct policy_doc *d, struct policy_wishes *out,

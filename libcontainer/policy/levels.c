@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -98,8 +97,13 @@ static int read_level(struct arena *a, const struct admin *admin, const char *na
 	}
 	if (level_name_check(name, &ignored) < 0)
 		return unknown(a, admin, name, e);
-	const char *path = arena_printf(a, "%s/%s" SUFFIX, admin->levels, name);
+	const char *path = arena_printf(
+		a, "%s/%s" SUFFIX, admin->levels_too ? admin->levels_too : admin->levels, name);
 	int r = read_file(a, path, LEVEL_MAX_BYTES, &text, &len, e);
+	if (r == -ENOENT && admin->levels_too) {
+		path = arena_printf(a, "%s/%s" SUFFIX, admin->levels, name);
+		r = read_file(a, path, LEVEL_MAX_BYTES, &text, &len, e);
+	}
 	if (r == -ENOENT)
 		return unknown(a, admin, name, e);
 	if (r < 0)
@@ -240,11 +244,6 @@ int policy_at_least(struct arena *a, const struct admin *admin, const char *leve
 	return r;
 }
 
-static int by_text(const void *x, const void *y)
-{
-	return strcmp(*(const char *const *)x, *(const char *const *)y);
-}
-
 /* Names of files NAME.json in the administrator's directory that are no embedded level. */
 static size_t directory_names(struct arena *a, DIR *d, const char **names, size_t max)
 {
@@ -278,7 +277,7 @@ int policy_level_names(struct arena *a, const struct admin *admin, const char *c
 		return err_set(e, errno, "levels: %s", admin->levels);
 	if (d)
 		*n += directory_names(a, d, names + *n, MOST - 1 - *n);
-	qsort(names, *n, sizeof(*names), by_text);
+	str_sort(names, *n);
 	*out = names;
 	return 0;
 }

@@ -122,14 +122,18 @@ void mount_edit_bound(struct apply *x, struct mount_edit *m, const char *key, ui
 
 void mount_edit_bound_tmpfs(struct apply *x, struct mount_edit *m)
 {
+	/* What brig itself puts there has to find room. */
+	enum { DEV_BYTES = 64 << 10, DEV_INODES = 1024 };
 	const struct level_writable *w = &x->l->writable;
+	bool dev = str_eq(m->dest, "/dev");
 
 	if (w->size) {
 		mount_edit_drop(m, "nr_blocks=");
-		mount_edit_bound(x, m, "size=", *w->size);
+		mount_edit_bound(x, m, "size=", dev && *w->size < DEV_BYTES ? DEV_BYTES : *w->size);
 	}
 	if (w->inodes)
-		mount_edit_bound(x, m, "nr_inodes=", *w->inodes);
+		mount_edit_bound(x, m, "nr_inodes=",
+				 dev && *w->inodes < DEV_INODES ? DEV_INODES : *w->inodes);
 }
 
 void mount_edit_drop_unmapped(struct apply *x, struct mount_edit *m)

@@ -9,6 +9,8 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "specs/admin.h"
+#include "specs/egress.h"
+#include "specs/grant.h"
 #include "specs/level.h"
 #include "specs/runtime.h"
 
@@ -54,23 +56,80 @@ struct policy_wishes {
 	const char *pin;                         /* none, cpus, cores */
 	const int64_t *memory, *pids, *swap;     /* limits */
 	const uint64_t *nofile, *disk, *wall_ms; /* disk: bytes over all writable layers */
+	const uint64_t *inodes;                  /* over all writable layers */
+	const uint64_t *cpu_ms, *grace_ms;
+	const uint64_t *fsize, *output;
+	const char *const *io; /* DEVICE:rbps=N,wbps=N,riops=N,wiops=N */
+	size_t n_io;
 	const double *cpus;
-	const char *const *egress; /* kept for the egress engine; with deny-all a non-empty list is
-				      refused until there is one */
-	size_t n_egress;
+	const char *const *egress, *const *ingress; /* as specs/egress.h reads them */
+	size_t n_egress, n_ingress;
+	bool no_ingress;                     /* nobody, where somebody is let in by default */
+	const uint64_t *net_open, *net_rate; /* connections outward at once, a second */
+	const uint64_t *net_conns;           /* in its life */
+	const uint64_t *net_bytes, *net_bandwidth;
 	const char *seccomp_violation;
+	const char *const *grants; /* as specs/grant.h reads them */
+	size_t n_grants;
+	const bool *audit_calls;
+};
+
+/*
+ * Rates of one block device.  policy_resolve takes them apart; which device it is has to be looked
+ * up by who can (io_device.h) before policy_apply.
+ */
+enum { POLICY_IO_RBPS, POLICY_IO_WBPS, POLICY_IO_RIOPS, POLICY_IO_WIOPS, POLICY_IO_RATES };
+struct policy_io {
+	const char *device; /* MAJOR:MINOR, "root" (what the root lies on), of a flag also a path */
+	const char *who;    /* --io, annotation dev.brig.io ... */
+	uint64_t rates[POLICY_IO_RATES]; /* a second; 0: not said */
+	int64_t major, minor;            /* -1: not looked up */
+};
+extern const char *const policy_io_words[POLICY_IO_RATES]; /* rbps ... */
+/* Whether device is MAJOR:MINOR. */
+bool policy_io_is_number(const char *device, int64_t *major, int64_t *minor);
+
+/* What the network is to let through, of all who asked for something, within the ceilings. */
+struct policy_network {
+	const struct egress_grant *grants; /* sorted by text, each once; ids are the plan's */
+	const struct egress_ingress *ingress;
+	size_t n_grants, n_ingress;
+	bool asked;                       /* a wish about grants was heard, whatever came of it */
+	bool asked_ingress;               /* or about connections inward: no default holds */
+	uint64_t total, bytes, bandwidth; /* limits that wishes named; 0: none */
+};
+
+/* A grant that was asked for, in the order heard. */
+struct policy_granted {
+	struct brig_grant grant;
+	enum policy_source by;
+	const char *denied; /* why it does not hold; NULL: it does */
+};
+
+/* What may be executed: once somebody limits it, what everybody who does allows. */
+struct policy_exec {
+	bool limited;             /* the first program and what is below allow, nothing else */
+	const char *const *allow; /* paths inside */
+	size_t n_allow;
 };
 
 struct policy {
 	struct level level; /* effective: everything set */
 	struct admin admin;
-	bool custom;     /* nothing is applied */
-	bool direct;     /* direct mode: direct limits, env rules */
-	const char *pod; /* key of the pod whose id range is shared (CRI sandbox id); NULL: none */
+	bool custom;      /* nothing is applied */
+	bool direct;      /* direct mode: direct limits, env rules */
+	const char *pod;  /* key of the pod whose id range is shared (CRI sandbox id); NULL: none */
+	bool audit_calls; /* denied calls notify the warden */
 	const char *digest; /* "sha256:" + hex of level_print(level) */
 	/* The smallest limits that wishes named: over those of config.json too, which otherwise
 	 * hold where the level's are a default. */
 	struct level_limits asked;
+	struct policy_io *io;
+	size_t n_io;
+	struct policy_network network;
+	struct policy_granted *grants; /* at most GRANTS_MAX; not of policy.json */
+	size_t n_grants;
+	struct policy_exec exec;
 	struct policy_decision *decisions;
 	size_t n_decisions, max_decisions;
 };
@@ -83,8 +142,9 @@ int policy_doc_load(struct arena *a, const char *path, struct policy_doc *out,
 		    struct err *e) MUST_CHECK;
 
 struct policy_request {
-	const char *flag_level;               /* --level; NULL */
-	const char *system_config;            /* NULL: /etc/brig/brig.json, which may be absent */
+	const char *flag_level;    /* --level; NULL */
+	const char *system_config; /* NULL: /etc/brig/brig.json, which may be absent */
+	const char *levels_too;    /* a directory of levels before the administrator's; NULL */
 	const struct oci_config *config;      /* for its annotations; may be NULL (policy show) */
 	const struct policy_wishes *document; /* --policy FILE; NULL */
 	const struct policy_wishes *flags;    /* direct mode's options; NULL */
@@ -125,6 +185,28 @@ int policy_apply(struct arena *a, struct policy *p, const struct policy_facts *f
 int policy_apply_process(struct arena *a, struct policy *p, const struct policy_facts *f,
 			 struct oci_process *io, struct err *e) MUST_CHECK;
 
+/*
+ * A path of the host that a sandbox is to see, opened once: what was looked at is what is shown.
+ * Refused (EPERM, in words): sockets, devices, fifos, the host's interfaces and root, what is
+ * brig's own; with tenant what is not below grants.paths of brig.json.  Of f only state_root and
+ * audit_directory are read.  ENOENT and the like: the kernel's own.
+ */
+struct policy_host_path {
+	int fd;           /* O_PATH, the caller's to close; -1 on failure */
+	const char *real; /* where it was */
+	bool directory;
+	uint64_t dev, ino;
+};
+int policy_host_open(struct arena *a, const struct admin *admin, const struct policy_facts *f,
+		     const char *path, bool tenant, struct policy_host_path *out,
+		     struct err *e) MUST_CHECK;
+
+/* Whether it is in force and no egress rule, which the resolver keeps; any such at all. */
+bool policy_is_held(const struct policy_granted *g);
+bool policy_has_held(const struct policy *p);
+/* Whether something was granted for a time that the kernel does not end by itself. */
+bool policy_has_timed(const struct policy *p);
+
 const char *policy_digest(struct arena *a, const struct level *l);
 
 /* Adds a decision; strings are copied. */
@@ -164,6 +246,9 @@ int policy_level_load(struct arena *a, const struct admin *admin, const char *na
 /* Whether a is b or extends it (standard is an ancestor of high; custom of all). */
 int policy_at_least(struct arena *a, const struct admin *admin, const char *level,
 		    const char *minimum, struct err *e) MUST_CHECK; /* 1 yes, 0 no, -errno */
+/* The first of them that hooks_allowed does not name, NULL: it names all. */
+const char *policy_unnamed_hook(struct arena *a, const struct admin *admin,
+				const struct oci_hooks *h);
 int policy_admin_load(struct arena *a, const char *path, struct admin *out,
 		      struct err *e) MUST_CHECK;
 

@@ -100,8 +100,13 @@ void policy_rows(struct arena *a, const struct policy *p, const struct policy_de
 struct saved_decision {
 	const char *field, *value, *by, *asked, *outcome, *reason;
 };
+struct saved_exec {
+	const char *const *allow;
+	size_t n_allow;
+};
 struct saved_policy {
 	int32_t v;
+	const struct saved_exec *exec;
 	bool direct;
 	const char *pod, *digest;
 	struct level level;
@@ -121,11 +126,17 @@ static const struct json_field saved_decision_fields[] = {
 };
 TYPE_CLOSED(saved_decision, NULL);
 
+static const struct json_field saved_exec_fields[] = {
+	ROW_STRS(saved_exec, "allow", allow, n_allow, 0),
+};
+TYPE_CLOSED(saved_exec, NULL);
+
 static const struct json_field policy_fields[] = {
 	ROW_NUM(saved_policy, "v", v, JSON_REQUIRED, JSON_I32, int32_t),
 	ROW_BOOL(saved_policy, "direct", direct, JSON_REQUIRED),
 	ROW_STR(saved_policy, "pod", pod, 0),
 	ROW_STR(saved_policy, "digest", digest, JSON_REQUIRED),
+	ROW_OBJ(saved_policy, "exec", exec, saved_exec),
 	ROW_OBJS(saved_policy, "decisions", decisions, n_decisions, saved_decision),
 	/* these are described by specs/: saved_type() says how */
 	ROW_("level", JSON_OBJ, JSON_REQUIRED, .at = ROW_AT(saved_policy, level, struct level)),
@@ -156,8 +167,10 @@ static const struct json_type *saved_type(struct saved_type *t)
 char *policy_print(struct arena *a, const struct policy *p, size_t *len)
 {
 	struct saved_decision *rows = arena_array(a, p->n_decisions + 1, sizeof(*rows));
+	const struct saved_exec exec = {p->exec.allow, p->exec.n_allow};
 	const struct saved_policy saved = {
 		.v = FORMAT,
+		.exec = p->exec.limited ? &exec : NULL,
 		.direct = p->direct,
 		.pod = p->pod,
 		.digest = p->digest,
@@ -168,7 +181,6 @@ char *policy_print(struct arena *a, const struct policy *p, size_t *len)
 		.n_decisions = p->n_decisions,
 	};
 	struct saved_type t;
-	struct json_out o;
 
 	for (size_t i = 0; i < p->n_decisions; i++) {
 		const struct policy_decision *d = &p->decisions[i];
@@ -182,9 +194,7 @@ char *policy_print(struct arena *a, const struct policy *p, size_t *len)
 			.reason = d->reason,
 		};
 	}
-	json_begin(&o, a, 0);
-	json_print_type(&o, saved_type(&t), &saved);
-	return json_done(&o, len);
+	return json_print_object(a, saved_type(&t), &saved, len);
 }
 
 static int word_index(const char *const *words, size_t n, const char *name)
@@ -221,15 +231,19 @@ const char *policy_digest(struct arena *a, const struct level *l)
 	return arena_printf(a, "sha256:%s", hex);
 }
 
+/* The audit log came later than policy.json: what an older brig recorded says nothing of it. */
+static bool came_later(const struct level_field *f)
+{
+	return str_eq(f->path, "audit");
+}
+
 /* What policy_resolve promises of every level must hold for one that was read back. */
 static int check_level(struct arena *a, const struct level *l, const char *digest, struct err *e)
 {
 	for (size_t i = 0; i < n_level_fields; i++) {
 		const struct level_field *f = &level_fields[i];
-		bool may_lack = f->kind == LEVEL_NARROW || f->kind == LEVEL_LESS_I64 ||
-				f->kind == LEVEL_LESS_U64;
 
-		if (!may_lack && !level_field_given(f, l))
+		if (!level_field_may_lack(f) && !came_later(f) && !level_field_given(f, l))
 			return err_msg(e, EINVAL, "level: %s: missing", f->path);
 		if (level_field_check(f, l, e) < 0)
 			return err_wrap(e, "level");
@@ -260,6 +274,8 @@ int policy_parse(struct arena *a, const char *json, size_t len, struct policy *o
 	out->direct = s.direct;
 	out->pod = s.pod;
 	out->digest = s.digest;
+	if (s.exec)
+		out->exec = (struct policy_exec){true, s.exec->allow, s.exec->n_allow};
 	for (size_t i = 0; r == 0 && i < s.n_decisions; i++) {
 		r = take_decision(a, out, &s.decisions[i], e);
 		if (r < 0)

@@ -7,6 +7,9 @@
 
 #include "base/own.h"
 #include "base/str.h"
+#include "specs/violation.h"
+
+#define MOST_MS UINT64_C(1000000000000)
 
 static const char *const ids_words[] = {"config", "range", "needed", NULL};
 static const char *const policy_words[] = {"none", "standard", "high", NULL};
@@ -17,8 +20,9 @@ static const char *const sys_words[] = {"config", "readonly", "minimal", NULL};
 static const char *const landlock_words[] = {"off", "best-effort", "required", NULL};
 static const char *const mdwe_words[] = {"off", "language", "on", NULL};
 static const char *const egress_words[] = {"any", "deny", NULL};
-static const char *const pin_words[] = {"none", "cpus", NULL};
+static const char *const pin_words[] = {"none", "cpus", "cores", NULL};
 static const char *const hooks_words[] = {"any", "allowed", NULL};
+static const char *const audit_words[] = {"off", "on", "required", NULL};
 static const char *const drop_words[] = {"none", "direct", "all", NULL};
 
 #define FIELD(path, member, kind, wish, about)                                                     \
@@ -44,7 +48,18 @@ static const char *const drop_words[] = {"none", "direct", "all", NULL};
 		FIELD(#name ".wall", name.wall, LEVEL_LESS_U64, WISH_CUT,                          \
 		      "milliseconds until it is ended" use),                                       \
 		FIELD(#name ".cpu", name.cpu, LEVEL_LESS_U64, WISH_CUT,                            \
-		      "thousandths of one CPU" use)
+		      "thousandths of one CPU" use),                                               \
+		FIELD(#name ".cpu_time", name.cpu_time, LEVEL_LESS_U64, WISH_CUT,                  \
+		      "milliseconds of CPU time of all processes" use),                            \
+		FIELD(#name ".fsize", name.fsize, LEVEL_LESS_U64, WISH_CUT,                        \
+		      "bytes of one file" use),                                                    \
+		FIELD(#name ".output", name.output, LEVEL_LESS_U64, WISH_CUT,                      \
+		      "bytes of standard output and error" use),                                   \
+		FIELD(#name ".grace", name.grace, LEVEL_LESS_U64, WISH_CUT,                        \
+		      "milliseconds between SIGTERM and the kill" use)
+
+#define RESPONSE(class_, about)                                                                    \
+	FIELD("violations." #class_, violations.class_, LEVEL_RESPONSE, WISH_REFUSED, about)
 
 /* clang-format off: the macros are no tables to it */
 const struct level_field level_fields[] = {
@@ -82,6 +97,10 @@ const struct level_field level_fields[] = {
 	FIELD("network.ipv6", network.ipv6, LEVEL_FALSE, WISH_REFUSED, "IPv6 in an own network"),
 	FIELD("network.join", network.join, LEVEL_FALSE, WISH_REFUSED,
 	      "namespaces given by path (pods) are joined"),
+	FIELD("network.open", network.open, LEVEL_LESS_U64, WISH_CUT,
+	      "connections outward at once"),
+	FIELD("network.rate", network.rate, LEVEL_LESS_U64, WISH_CUT,
+	      "new connections outward a second"),
 	WORDS("cpu.pin", cpu.pin, LEVEL_WORD, pin_words, "bound to the CPUs its quota needs"),
 	LIMITS(direct, ", run by hand"),
 	LIMITS(engine, ", where config.json has none"),
@@ -96,6 +115,13 @@ const struct level_field level_fields[] = {
 	WORDS("env.drop", env.drop, LEVEL_WORD, drop_words, "secret-looking variables"),
 	LIST("env.patterns", env.patterns, env.n_patterns, LEVEL_SUPERSET, WISH_REFUSED,
 	     "names that look secret"),
+	RESPONSE(syscall, "what is done about calls that no program makes"),
+	RESPONSE(terminal, "... typing into a terminal"),
+	RESPONSE(denied, "... other calls that are denied"),
+	RESPONSE(pids, "... forks beyond the limit of processes"),
+	RESPONSE(egress, "... connections and names that are not granted"),
+	RESPONSE(memory, "... processes killed for memory"),
+	WORDS("audit", audit, LEVEL_WORD, audit_words, "what happens is written to the audit log"),
 };
 /* clang-format on */
 const size_t n_level_fields = LEN(level_fields);
@@ -121,6 +147,16 @@ static const char *word(const struct level_field *f, const struct level *l)
 	return *(const char *const *)at(f, l);
 }
 
+static const struct violation_rule *rule(const struct level_field *f, const struct level *l)
+{
+	return *(const struct violation_rule *const *)at(f, l);
+}
+
+static uint64_t after(const struct violation_rule *r)
+{
+	return r->after ? *r->after : 1;
+}
+
 static struct strings list(const struct level_field *f, const struct level *l)
 {
 	struct strings s;
@@ -130,12 +166,12 @@ static struct strings list(const struct level_field *f, const struct level *l)
 	return s;
 }
 
-/* False: no bound.  0 is one only for swap, where it means that there is none. */
+/* False: no bound.  0 is one only for swap and grace: there is none of it. */
 static bool number(const struct level_field *f, const struct level *l, uint64_t *out)
 {
 	const int64_t *i = *(const int64_t *const *)at(f, l);
 	const uint64_t *u = *(const uint64_t *const *)at(f, l);
-	bool zero = str_ends(f->path, ".swap");
+	bool zero = str_ends(f->path, ".swap") || str_ends(f->path, ".grace");
 
 	if (!i)
 		return false;
@@ -149,6 +185,12 @@ const struct level_field *level_field_find(const char *path)
 		if (str_eq(level_fields[i].path, path))
 			return &level_fields[i];
 	return NULL;
+}
+
+bool level_field_may_lack(const struct level_field *f)
+{
+	return f->kind == LEVEL_NARROW || f->kind == LEVEL_RESPONSE || f->kind == LEVEL_LESS_I64 ||
+	       f->kind == LEVEL_LESS_U64;
 }
 
 bool level_field_given(const struct level_field *f, const struct level *l)
@@ -183,6 +225,15 @@ static const char *joined(struct arena *a, struct strings s)
 	return text;
 }
 
+static const char *rule_text(struct arena *a, const struct violation_rule *r)
+{
+	if (!r)
+		return "none";
+	return after(r) == 1 ? r->response
+			     : arena_printf(a, "%s from %llu on", r->response,
+					    (unsigned long long)after(r));
+}
+
 const char *level_field_text(struct arena *a, const struct level_field *f, const struct level *l)
 {
 	uint64_t n;
@@ -197,6 +248,8 @@ const char *level_field_text(struct arena *a, const struct level_field *f, const
 	case LEVEL_LESS_I64:
 	case LEVEL_LESS_U64:
 		return number(f, l, &n) ? arena_printf(a, "%llu", (unsigned long long)n) : "none";
+	case LEVEL_RESPONSE:
+		return rule_text(a, rule(f, l));
 	case LEVEL_SUBSET:
 	case LEVEL_PATTERNS:
 	case LEVEL_SUPERSET:
@@ -233,6 +286,22 @@ static const char *beyond(struct strings x, struct strings y, bool patterns)
 	return NULL;
 }
 
+static bool same_rule(const struct violation_rule *x, const struct violation_rule *y)
+{
+	if (!x || !y)
+		return !x && !y;
+	return str_eq(x->response, y->response) && after(x) == after(y);
+}
+
+/* Until its time has come what a level says is a warning. */
+static bool weaker_rule(const struct violation_rule *r, const struct violation_rule *bound)
+{
+	int is = r ? violation_response_find(r->response) : RESPONSE_WARN;
+	int want = bound ? violation_response_find(bound->response) : RESPONSE_WARN;
+
+	return is < want || (want > RESPONSE_WARN && after(r) > after(bound));
+}
+
 bool level_field_same(const struct level_field *f, const struct level *x, const struct level *y)
 {
 	uint64_t n = 0, m = 0;
@@ -241,6 +310,8 @@ bool level_field_same(const struct level_field *f, const struct level *x, const 
 	if (f->kind >= LEVEL_SUBSET)
 		return !beyond(list(f, x), list(f, y), false) &&
 		       !beyond(list(f, y), list(f, x), false);
+	if (f->kind == LEVEL_RESPONSE)
+		return same_rule(rule(f, x), rule(f, y));
 	if (f->kind >= LEVEL_LESS_I64) {
 		bounded = number(f, x, &n);
 		return bounded == number(f, y, &m) && (!bounded || n == m);
@@ -267,6 +338,8 @@ static bool weaker_value(const struct level_field *f, const struct level *l,
 {
 	bool strict = f->kind == LEVEL_TRUE;
 
+	if (f->kind == LEVEL_RESPONSE)
+		return weaker_rule(rule(f, l), rule(f, bound));
 	if (f->kind >= LEVEL_LESS_I64)
 		return weaker_number(f, l, bound);
 	if (!level_field_given(f, bound))
@@ -351,6 +424,36 @@ static int check_item(const struct level_field *f, const char *item, struct err 
 	return 0;
 }
 
+/* Times are added and multiplied: 31 years are room enough for both. */
+static int check_number(const struct level_field *f, const struct level *l, struct err *e)
+{
+	static const char *const times[] = {".wall", ".cpu_time", ".grace"};
+	uint64_t n, most = INT64_MAX;
+
+	if (f->kind == LEVEL_LESS_I64 && level_field_given(f, l) &&
+	    **(const int64_t *const *)at(f, l) < -1)
+		return err_msg(e, ERANGE, "%s: %lld is below 0", f->path,
+			       (long long)**(const int64_t *const *)at(f, l));
+	if (f->kind < LEVEL_LESS_I64 || !number(f, l, &n))
+		return 0;
+	for (size_t i = 0; i < LEN(times); i++)
+		if (str_ends(f->path, times[i]))
+			most = MOST_MS;
+	if (n > most)
+		return err_msg(e, ERANGE, "%s: %llu does not fit: %llu is the most", f->path,
+			       (unsigned long long)n, (unsigned long long)most);
+	return 0;
+}
+
+static int check_rule(const struct level_field *f, const struct level *l, struct err *e)
+{
+	int c = violation_class_find(strchr(f->path, '.') + 1);
+
+	if (!rule(f, l) || violation_rule_check((enum violation_class)c, rule(f, l), e) == 0)
+		return 0;
+	return err_wrap(e, "%s", f->path);
+}
+
 int level_field_check(const struct level_field *f, const struct level *l, struct err *e)
 {
 	own_arena struct arena a = {0};
@@ -363,8 +466,10 @@ int level_field_check(const struct level_field *f, const struct level *l, struct
 		return err_msg(e, EINVAL, "%s: \"%.40s\" is none of %s", f->path, word(f, l),
 			       joined(&a, all));
 	}
+	if (f->kind == LEVEL_RESPONSE)
+		return check_rule(f, l, e);
 	if (f->kind < LEVEL_SUBSET)
-		return 0;
+		return check_number(f, l, e);
 	struct strings s = list(f, l);
 	for (size_t i = 0; i < s.n; i++)
 		if (check_item(f, s.items[i], e) < 0)

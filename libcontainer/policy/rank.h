@@ -19,6 +19,8 @@ enum level_kind {
 	LEVEL_NARROW,   /* none or one of words: none is loosest, two words do not compare */
 	LEVEL_LESS_I64, /* number: smaller is stricter, none is loosest */
 	LEVEL_LESS_U64,
+	LEVEL_RESPONSE, /* to a class of violations: harder and sooner are stricter, none is loosest
+			 */
 	LEVEL_SUBSET,   /* list: fewer are stricter */
 	LEVEL_PATTERNS, /* list of shell patterns of what is let through: fewer are stricter */
 	LEVEL_SUPERSET, /* list: more are stricter */
@@ -44,6 +46,8 @@ extern const size_t n_level_fields;
 
 /* NULL: no such field. */
 const struct level_field *level_field_find(const char *path);
+/* Whether a level need not say anything about it. */
+bool level_field_may_lack(const struct level_field *f);
 /* Whether the level says anything about it. */
 bool level_field_given(const struct level_field *f, const struct level *l);
 void level_field_copy(const struct level_field *f, struct level *to, const struct level *from);

@@ -91,7 +91,7 @@ static int hear(struct arena *a, struct policy *p, const struct voice *v, struct
 	return 0;
 }
 
-/* *chosen: name of the level that holds and who decided it. */
+/* *chosen: name of the level that holds and who decided it; on failure the one so far. */
 static int choose(struct arena *a, struct policy *p, const struct policy_request *req,
 		  struct voice *chosen, struct err *e)
 {
@@ -104,15 +104,15 @@ static int choose(struct arena *a, struct policy *p, const struct policy_request
 		{ wishes_annotation(req->config,                          "dev.brig.level"),      "annotation dev.brig.level",
 		 BY_ANNOTATION},
 	};
+	*chosen = (struct voice){default_level(&p->admin), "", BY_LEVEL};
+	if (p->admin.default_level)
+		*chosen = (struct voice){p->admin.default_level, "default_level", BY_ADMIN};
 	int r = check_admin(a, &p->admin, e);
 
 	if (r == 0 && flag)
 		r = check_flag(a, &p->admin, flag, e);
 	if (r < 0)
 		return r;
-	*chosen = (struct voice){default_level(&p->admin), "", BY_LEVEL};
-	if (p->admin.default_level)
-		*chosen = (struct voice){p->admin.default_level, "default_level", BY_ADMIN};
 	if (flag)
 		*chosen = (struct voice){flag, "--level", BY_FLAG};
 	for (size_t i = 0; r == 0 && i < LEN(others); i++)
@@ -159,12 +159,13 @@ static int hear_wishes(struct arena *a, struct policy *p, const struct policy_re
 	if (r == 0 && req->document)
 		r = wishes_merge(a, p, req->document, BY_DOCUMENT, NULL, e);
 	if (r == 0 && p->custom)
-		return wishes_none(req->config, e);
+		r = wishes_none(req->config, e);
 	if (r == 0)
-		r = wishes_annotations(a, req->config, &asked, e);
+		r = p->custom ? wishes_network(a, req->config, &asked, e)
+			      : wishes_annotations(a, req->config, &asked, e);
 	if (r == 0)
 		r = wishes_merge(a, p, &asked, BY_ANNOTATION, NULL, e);
-	return r;
+	return r < 0 ? r : network_finish(a, p, e);
 }
 
 int policy_resolve(struct arena *a, const struct policy_request *req, struct policy *out,
@@ -174,11 +175,18 @@ int policy_resolve(struct arena *a, const struct policy_request *req, struct pol
 
 	*out = (struct policy){.direct = req->direct};
 	int r = policy_admin_load(a, req->system_config, &out->admin, e);
+
+	out->admin.levels_too = req->levels_too;
 	if (r < 0)
 		return r;
 	r = choose(a, out, req, &chosen, e);
-	if (r < 0)
+	if (r < 0) {
+		struct err ignored;
+
+		/* Whether that it is refused is written down, a level says. */
+		(void)!policy_level_load(a, &out->admin, chosen.level, &out->level, &ignored);
 		return r;
+	}
 	r = policy_level_load(a, &out->admin, chosen.level, &out->level, e);
 	if (r < 0)
 		return *chosen.who ? err_wrap(e, "%s", chosen.who) : r;

@@ -54,7 +54,7 @@ int wish_cpus(const char *text, double *cpus, struct err *e)
 int wish_write(struct arena *a, const char *text, struct policy_write *out, struct err *e)
 {
 	const char *path_end = strchrnul(text, ':');
-	uint64_t bytes;
+	uint64_t bytes = 0;
 
 	*out = (struct policy_write){.path = arena_strndup(a, text, (size_t)(path_end - text))};
 	if (level_path_check(out->path, e) < 0)

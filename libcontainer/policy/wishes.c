@@ -8,7 +8,16 @@
 #include "base/str.h"
 #include "policy/rank.h"
 
-enum { MAX_WRITABLE = 64, LEAST_BYTES = 4096 };
+enum {
+	MAX_WRITABLE = 64,
+	MAX_IO = 64,
+	LEAST_BYTES = 4096,
+	LEAST_MEMORY = 1 << 20,
+	LEAST_FILES = 64,
+	MOST_PIDS = 1 << 22,
+	LEAST_INODES = 2,
+	MOST_GRACE = 10000
+};
 static const bool yes = true;
 
 /* How each source calls what it asks for. */
@@ -18,20 +27,33 @@ static const struct name {
 	const char *document;
 	const char *flag;
 } names[] = {
-	{"seccomp.language",  "seccomp.language",  "language",                   "lang"   },
-	{"seccomp.violation", "seccomp.violation", "",                           ""       },
-	{"root.readonly",     "root.readonly",     "readOnlyRoot",               "ro-root"},
-	{"root.private",      "root.private",      "",                           "private"},
-	{"writable.paths",    "fs.write",          "writablePaths",              "write"  },
-	{"writable.size",     "disk.limit",        "resources.ephemeralStorage", "disk"   },
-	{"cpu.pin",           "cpu.pin",           "resources.cpuPinning",       "pin"    },
-	{"cpu",               "cpu.limit",         "resources.cpu",              "cpus"   },
-	{"memory",            "memory.limit",      "resources.memory",           "memory" },
-	{"swap",              "swap.limit",        "",                           "swap"   },
-	{"pids",              "pids.limit",        "resources.pids",             "pids"   },
-	{"nofile",            "nofile.limit",      "",                           "nofile" },
-	{"wall",              "time.wall",         "timeout",                    "timeout"},
-	{"network.egress",    "egress",            "networkAccess.egress",       "egress" },
+	{"seccomp.language",  "seccomp.language",  "language",                   "lang"         },
+	{"seccomp.violation", "seccomp.violation", "",                           ""             },
+	{"root.readonly",     "root.readonly",     "readOnlyRoot",               "ro-root"      },
+	{"root.private",      "root.private",      "",                           "private"      },
+	{"writable.paths",    "fs.write",          "writablePaths",              "write"        },
+	{"writable.size",     "disk.limit",        "resources.ephemeralStorage", "disk"         },
+	{"cpu.pin",           "cpu.pin",           "resources.cpuPinning",       "pin"          },
+	{"cpu",               "cpu.limit",         "resources.cpu",              "cpus"         },
+	{"memory",            "memory.limit",      "resources.memory",           "memory"       },
+	{"swap",              "swap.limit",        "resources.swap",             "swap"         },
+	{"pids",              "pids.limit",        "resources.pids",             "pids"         },
+	{"nofile",            "nofile.limit",      "resources.openFiles",        "nofile"       },
+	{"wall",              "time.wall",         "timeout",                    "timeout"      },
+	{"cpu_time",          "time.cpu",          "maxCPUTime",                 "cpu-time"     },
+	{"grace",             "time.grace",        "gracePeriod",                "grace"        },
+	{"fsize",             "fsize.limit",       "resources.fileSize",         "fsize"        },
+	{"output",            "output.limit",      "resources.output",           "max-output"   },
+	{"io",		"io",                "resources.io",               "io"           },
+	{"writable.inodes",   "inodes.limit",      "resources.inodes",           "inodes"       },
+	{"network.grants",    "egress",            "networkAccess.egress",       "egress"       },
+	{"network.ingress",   "ingress",           "networkAccess.ingress",      "ingress"      },
+	{"network.open",      "net.open",          "",                           "net-open"     },
+	{"network.rate",      "net.rate",          "",                           "net-rate"     },
+	{"network.total",     "net.conns",         "maxNetworkRequests",         "net-conns"    },
+	{"network.bytes",     "net.bytes",         "",                           "net-bytes"    },
+	{"network.bandwidth", "net.bandwidth",     "max_network_bandwidth_bps",  "net-bandwidth"},
+	{"grants",            "grant",             "capabilities",               "grant"        },
 };
 
 /* One set of wishes on its way into a policy. */
@@ -42,8 +64,7 @@ struct merge {
 	const struct level *bound; /* NULL: the level as it stands */
 };
 
-/* "annotation dev.brig.cpu.pin", "policy document: timeout", "--pin" */
-static const char *who(const struct merge *m, const char *field)
+const char *wishes_who(struct arena *a, enum policy_source by, const char *field)
 {
 	const struct name *n = NULL;
 
@@ -52,11 +73,16 @@ static const char *who(const struct merge *m, const char *field)
 	for (size_t i = 0; i < LEN(names) && !n; i++)
 		if (str_eq(names[i].field, field))
 			n = &names[i];
-	if (m->by == BY_ANNOTATION)
-		return arena_printf(m->a, "annotation dev.brig.%s", n ? n->annotation : field);
-	if (m->by == BY_DOCUMENT)
-		return arena_printf(m->a, "policy document: %s", n ? n->document : field);
-	return arena_printf(m->a, "--%s", n ? n->flag : field);
+	if (by == BY_ANNOTATION)
+		return arena_printf(a, "annotation dev.brig.%s", n ? n->annotation : field);
+	if (by == BY_DOCUMENT)
+		return arena_printf(a, "policy document: %s", n ? n->document : field);
+	return arena_printf(a, "--%s", n ? n->flag : field);
+}
+
+static const char *who(const struct merge *m, const char *field)
+{
+	return wishes_who(m->a, m->by, field);
 }
 
 static int refuse(const struct merge *m, const char *field, const char *what, struct err *e)
@@ -76,16 +102,36 @@ static void note(const struct merge *m, const char *field, const char *value, co
 					      asked ? OUTCOME_CUT : OUTCOME_SET, reason});
 }
 
+static const uint64_t *smaller(struct arena *a, uint64_t n, const uint64_t *bound)
+{
+	uint64_t *p;
+
+	if (bound && *bound <= n)
+		return bound;
+	p = arena_new(a, sizeof(*p));
+	*p = n;
+	return p;
+}
+
+/* A tenant's grace adds to the limits of the level: no more than this where that has none. */
+static const uint64_t *tenants_grace(const struct merge *m, const uint64_t *asked)
+{
+	if (!asked || m->by == BY_FLAG || *asked <= MOST_GRACE)
+		return asked;
+	return smaller(m->a, MOST_GRACE, NULL);
+}
+
 /* The level's own form of what is asked for: only that is given. */
-static int as_level(struct arena *a, const struct policy_wishes *w, bool direct, struct level *out,
+static int as_level(const struct merge *m, const struct policy_wishes *w, struct level *out,
 		    struct err *e)
 {
-	struct level_limits *l = direct ? &out->direct : &out->engine;
+	struct level_limits *l = m->p->direct ? &out->direct : &out->engine;
 
 	*out = (struct level){
-		.root = {w->root_readonly,                   w->root_private},
-		.seccomp = {.language = w->language,                                  .violation = w->seccomp_violation},
-		.cpu = {.pin = w->pin},
+		.root = {w->root_readonly,        w->root_private                  },
+		.seccomp = {.language = w->language, .violation = w->seccomp_violation},
+		.cpu = {.pin = w->pin          },
+		.network = {.open = w->net_open,    .rate = w->net_rate                                 },
 	};
 	*l = (struct level_limits){
 		.memory = w->memory,
@@ -93,9 +139,13 @@ static int as_level(struct arena *a, const struct policy_wishes *w, bool direct,
 		.pids = w->pids,
 		.nofile = w->nofile,
 		.wall = w->wall_ms,
+		.cpu_time = w->cpu_ms,
+		.fsize = w->fsize,
+		.output = w->output,
+		.grace = tenants_grace(m, w->grace_ms),
 	};
 	if (w->cpus) {
-		uint64_t *milli = arena_new(a, sizeof(*milli));
+		uint64_t *milli = arena_new(m->a, sizeof(*milli));
 		double n = *w->cpus * 1000;
 
 		if (!(n > 0) || n > 1e9)
@@ -145,17 +195,6 @@ static void keep_asked(const struct merge *m, const struct level *want)
 			level_field_copy(f, &kept, &asked);
 	}
 	m->p->asked = *mine;
-}
-
-static const uint64_t *smaller(struct arena *a, uint64_t n, const uint64_t *bound)
-{
-	uint64_t *p;
-
-	if (bound && *bound <= n)
-		return bound;
-	p = arena_new(a, sizeof(*p));
-	*p = n;
-	return p;
 }
 
 /* The path into the list, if it is not there yet. */
@@ -227,44 +266,186 @@ static int merge_write(const struct merge *m, const struct policy_write *w, stru
 	return 0;
 }
 
-/* A bound over all writable paths: each gets its part, so that the sum cannot be more. */
+/*
+ * A bound over all writable paths and /dev/shm, which is one more tmpfs: each gets its part, so
+ * that the sum cannot be more.
+ */
+static int share(const struct merge *m, const char *field, const char *unit, uint64_t total,
+		 uint64_t least, const uint64_t *bound, const uint64_t **out, struct err *e)
+{
+	size_t n = m->p->level.writable.n_paths;
+	uint64_t each = total / (n + 1);
+
+	if (each < least)
+		return refuse(
+			m, field,
+			arena_printf(m->a,
+				     "%llu %s over %zu writable paths and /dev/shm are too few: "
+				     "%llu each is the least",
+				     (unsigned long long)total, unit, n, (unsigned long long)least),
+			e);
+	*out = smaller(m->a, each, bound);
+	policy_note(m->a, m->p,
+		    &(struct policy_decision){
+			    field, arena_printf(m->a, "%llu", (unsigned long long)**out), m->by,
+			    NULL, OUTCOME_SET,
+			    arena_printf(m->a, "%s: %llu %s over %zu writable paths and /dev/shm",
+					 who(m, field), (unsigned long long)total, unit, n)});
+	return 0;
+}
+
 static int merge_disk(const struct merge *m, uint64_t disk, struct err *e)
 {
 	struct level_writable *w = &m->p->level.writable;
-	uint64_t each = w->n_paths ? disk / w->n_paths : disk;
 
-	if (each < LEAST_BYTES)
-		return refuse(m, "writable.size",
-			      arena_printf(m->a, "%llu bytes over %zu writable paths are too few",
-					   (unsigned long long)disk, w->n_paths),
-			      e);
-	w->size = smaller(m->a, each, w->size);
+	if (share(m, "writable.size", "bytes", disk, LEAST_BYTES,
+		  m->bound ? m->bound->writable.size : w->size, &w->size, e) < 0)
+		return -e->code;
 	struct level_own *own = arena_array(m->a, w->n_own, sizeof(*own));
 	for (size_t i = 0; i < w->n_own; i++) {
 		own[i] = w->own[i];
 		if (own[i].size)
-			own[i].size = smaller(m->a, each, own[i].size);
+			own[i].size = smaller(m->a, *w->size, own[i].size);
 	}
 	w->own = w->n_own ? own : NULL;
-	policy_note(m->a, m->p,
-		    &(struct policy_decision){
-			    "writable.size",
-			    arena_printf(m->a, "%llu", (unsigned long long)*w->size), m->by, NULL,
-			    OUTCOME_SET,
-			    arena_printf(m->a, "%s: %llu bytes over %zu writable paths",
-					 who(m, "writable.size"), (unsigned long long)disk,
-					 w->n_paths)});
 	return 0;
 }
 
-/* What a later version will do is refused: to ignore it would be less than was asked for. */
-static int not_yet(const struct merge *m, const struct policy_wishes *w, struct err *e)
+static int merge_inodes(const struct merge *m, uint64_t inodes, struct err *e)
 {
-	if (w->n_egress)
-		return refuse(m, "network.egress",
-			      "allow lists are not in this version: nothing is reachable", e);
-	if (str_eq(w->pin, "cores"))
-		return refuse(m, "cpu.pin", "\"cores\": not in this version", e);
+	struct level_writable *w = &m->p->level.writable;
+
+	return share(m, "writable.inodes", "inodes", inodes, LEAST_INODES,
+		     m->bound ? m->bound->writable.inodes : w->inodes, &w->inodes, e);
+}
+
+static char *io_text(struct arena *a, const struct policy_io *io)
+{
+	char *text = arena_printf(a, "%s", io->device);
+	char separator = ' ';
+
+	for (size_t i = 0; i < POLICY_IO_RATES; i++) {
+		if (!io->rates[i])
+			continue;
+		text = arena_printf(a, "%s%c%s=%llu", text, separator, policy_io_words[i],
+				    (unsigned long long)io->rates[i]);
+		separator = ',';
+	}
+	return text;
+}
+
+/* Rates of devices; the smallest of each is found by apply_io.c, which knows the devices. */
+static int merge_io(const struct merge *m, const struct policy_wishes *w, struct err *e)
+{
+	struct policy *p = m->p;
+	struct policy_io *list;
+
+	if (!w->n_io)
+		return 0;
+	if (p->n_io + w->n_io > MAX_IO)
+		return refuse(m, "io", "more than 64 devices", e);
+	list = arena_array(m->a, p->n_io + w->n_io, sizeof(*list));
+	if (p->n_io)
+		memcpy(list, p->io, p->n_io * sizeof(*list));
+	p->io = list;
+	for (size_t i = 0; i < w->n_io; i++) {
+		struct policy_io *io = &list[p->n_io];
+
+		if (wish_io(m->a, w->io[i], io, e) < 0)
+			return refuse(m, "io", arena_strdup(m->a, e->msg), e);
+		if (m->by != BY_FLAG && strchr(io->device, '/'))
+			return refuse(
+				m, "io",
+				arena_printf(m->a,
+					     "\"%.80s\" is a path of the host: MAJOR:MINOR or "
+					     "root",
+					     io->device),
+				e);
+		io->who = who(m, "io");
+		p->n_io++;
+		note(m, "io", io_text(m->a, io), NULL);
+	}
+	return 0;
+}
+
+/*
+ * 0 would be no limit at all to some of those who enforce them, and nothing allowed to others.
+ * With less memory or fewer files nothing starts, and with smaller files not even brig's own last
+ * step.  The kernel refuses more processes (PID_MAX_LIMIT).
+ */
+static int check_wishes(const struct merge *m, const struct policy_wishes *w, struct err *e)
+{
+	const struct {
+		const char *field;
+		const void *n; /* 64 bits; negative is "no limit" of the caller */
+		uint64_t least, most;
+	} rows[] = {
+		{"memory",            w->memory,        LEAST_MEMORY, INT64_MAX },
+		{"pids",              w->pids,          1,            MOST_PIDS },
+		{"nofile",            w->nofile,        LEAST_FILES,  INT64_MAX },
+		{"wall",              w->wall_ms,       1,            INT64_MAX },
+		{"cpu_time",          w->cpu_ms,        1,            INT64_MAX },
+		{"fsize",             w->fsize,         LEAST_BYTES,  INT64_MAX },
+		{"output",            w->output,        1,            INT64_MAX },
+		{"writable.size",     w->disk,          1,            INT64_MAX },
+		{"writable.inodes",   w->inodes,        1,            INT64_MAX },
+		{"network.open",      w->net_open,      1,            UINT32_MAX},
+		{"network.rate",      w->net_rate,      1,            UINT32_MAX},
+		{"network.total",     w->net_conns,     1,            UINT32_MAX},
+		{"network.bytes",     w->net_bytes,     1,            INT64_MAX },
+		{"network.bandwidth", w->net_bandwidth, 1,            INT64_MAX },
+	};
+	int64_t n;
+
+	for (size_t i = 0; i < LEN(rows); i++) {
+		if (!rows[i].n)
+			continue;
+		memcpy(&n, rows[i].n, sizeof(n));
+		if (n >= 0 && (uint64_t)n < rows[i].least)
+			return refuse(m, rows[i].field,
+				      arena_printf(m->a, "%lld is too little: %llu is the least",
+						   (long long)n, (unsigned long long)rows[i].least),
+				      e);
+		if (n > 0 && (uint64_t)n > rows[i].most)
+			return refuse(m, rows[i].field,
+				      arena_printf(m->a, "%lld does not fit: %llu is the most",
+						   (long long)n, (unsigned long long)rows[i].most),
+				      e);
+		/* Of the network nothing is signed: this would be cut to any number, or none. */
+		if (n < 0 && str_starts(rows[i].field, "network."))
+			return refuse(m, rows[i].field,
+				      arena_printf(m->a, "%llu does not fit: %llu is the most",
+						   (unsigned long long)n,
+						   (unsigned long long)rows[i].most),
+				      e);
+	}
+	return 0;
+}
+
+/* What the kernel does not do by config.json alone. */
+static int only_level(const struct merge *m, const struct policy_wishes *w, struct err *e)
+{
+	const struct {
+		const char *field;
+		bool given;
+	} rows[] = {
+		{"wall",            w->wall_ms              },
+		{"cpu_time",        w->cpu_ms               },
+		{"grace",           w->grace_ms             },
+		{"output",          w->output               },
+		{"writable.size",   w->disk                 },
+		{"writable.inodes", w->inodes               },
+		{"writable.paths",  w->n_write              },
+		{"cpu.pin",         w->pin && !str_eq(w->pin, "none")},
+		{"seccomp.language",                 w->language                       },
+		{"seccomp.violation",                 w->seccomp_violation},
+		{"root.private",                 w->root_private && *w->root_private                            },
+	};
+
+	for (size_t i = 0; i < LEN(rows); i++)
+		if (rows[i].given)
+			return refuse(m, rows[i].field,
+				      "only a level does that: --level standard or high", e);
 	return 0;
 }
 
@@ -273,10 +454,12 @@ int wishes_merge(struct arena *a, struct policy *p, const struct policy_wishes *
 {
 	const struct merge m = {a, p, by, bound};
 	struct level want;
-	int r = not_yet(&m, w, e);
+	int r = check_wishes(&m, w, e);
 
+	if (r == 0 && p->custom)
+		r = only_level(&m, w, e);
 	if (r == 0)
-		r = as_level(a, w, p->direct, &want, e);
+		r = as_level(&m, w, &want, e);
 	if (r == 0)
 		keep_asked(&m, &want);
 	for (size_t i = 0; r == 0 && i < n_level_fields; i++)
@@ -286,5 +469,15 @@ int wishes_merge(struct arena *a, struct policy *p, const struct policy_wishes *
 		r = merge_write(&m, &w->write[i], e);
 	if (r == 0 && w->disk)
 		r = merge_disk(&m, *w->disk, e);
+	if (r == 0 && w->inodes)
+		r = merge_inodes(&m, *w->inodes, e);
+	if (r == 0)
+		r = merge_io(&m, w, e);
+	if (r == 0)
+		r = network_merge(a, p, w, by, e);
+	if (r == 0 && w->n_grants)
+		r = grants_merge(a, p, w, by, bound, e);
+	if (r == 0 && w->audit_calls && *w->audit_calls)
+		p->audit_calls = true;
 	return r;
 }

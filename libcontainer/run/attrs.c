@@ -63,7 +63,7 @@ struct attrs_plan {
 	size_t n_sysctls;
 };
 
-enum { POLICY_FIFO = 1, POLICY_RR = 2, POLICY_DEADLINE = 6 };
+enum { POLICY_FIFO = 1, POLICY_RR = 2, POLICY_DEADLINE = 6, RESET_ON_FORK = 0x01 };
 static const struct word policy_words[] = {
 	{"SCHED_OTHER",    0              },
 	{"SCHED_FIFO",     POLICY_FIFO    },
@@ -76,14 +76,14 @@ static const struct word policy_words[] = {
 };
 
 static const struct word sched_flag_words[] = {
-	{"SCHED_FLAG_RESET_ON_FORK",  0x01},
-        {"SCHED_FLAG_RECLAIM",        0x02},
-	{"SCHED_FLAG_DL_OVERRUN",     0x04},
-        {"SCHED_FLAG_KEEP_POLICY",    0x08},
-	{"SCHED_FLAG_KEEP_PARAMS",    0x10},
-        {"SCHED_FLAG_UTIL_CLAMP_MIN", 0x20},
-	{"SCHED_FLAG_UTIL_CLAMP_MAX", 0x40},
-        {NULL,                        0   },
+	{"SCHED_FLAG_RESET_ON_FORK",  RESET_ON_FORK},
+	{"SCHED_FLAG_RECLAIM",        0x02         },
+	{"SCHED_FLAG_DL_OVERRUN",     0x04         },
+	{"SCHED_FLAG_KEEP_POLICY",    0x08         },
+	{"SCHED_FLAG_KEEP_PARAMS",    0x10         },
+	{"SCHED_FLAG_UTIL_CLAMP_MIN", 0x20         },
+	{"SCHED_FLAG_UTIL_CLAMP_MAX", 0x40         },
+	{NULL,			0            },
 };
 
 static const struct word ioprio_words[] = {
@@ -214,6 +214,12 @@ static int plan_scheduler(struct arena *a, const struct oci_scheduler *s, struct
 	}
 	out->scheduler = b;
 	return 0;
+}
+
+bool attrs_outlast_fork(const struct attrs_plan *p)
+{
+	return !p->scheduler ||
+	       (p->scheduler->policy != POLICY_DEADLINE && !(p->scheduler->flags & RESET_ON_FORK));
 }
 
 static int plan_ioprio(struct arena *a, const struct oci_io_priority *p, struct attrs_plan *out,

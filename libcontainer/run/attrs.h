@@ -43,6 +43,9 @@ int attrs_apply_privileged(const struct attrs_plan *p, struct err *e) MUST_CHECK
 int attrs_affinity_initial(const struct attrs_plan *p, struct err *e) MUST_CHECK;
 int attrs_affinity_final(const struct attrs_plan *p, struct err *e) MUST_CHECK;
 
+/* Whether a child has them all: not where a fork resets the scheduler or is refused. */
+bool attrs_outlast_fork(const struct attrs_plan *p);
+
 /* Words for `features`, NULL-terminated. */
 const char *const *attrs_mempolicy_modes(void);
 const char *const *attrs_mempolicy_flags(void);

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -14,7 +13,9 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/nowait.h"
 #include "base/own.h"
+#include "base/sigmask.h"
 #include "base/sys.h"
 #include "run/notify.h"
 
@@ -86,6 +87,20 @@ static void copy_size(int from, int to)
 		(void)ioctl(to, TIOCSWINSZ, &ws); /* the size is a convenience */
 }
 
+bool foreground_size(uint64_t *height, uint64_t *width)
+{
+	bool owned;
+	int tty = host_tty(&owned);
+	struct winsize ws = {0};
+	bool known = tty >= 0 && ioctl(tty, TIOCGWINSZ, &ws) == 0;
+
+	if (owned)
+		(void)close(tty);
+	*height = ws.ws_row;
+	*width = ws.ws_col;
+	return known;
+}
+
 int foreground_console(struct foreground *f, int master, bool has_size, struct err *e)
 {
 	f->tty = host_tty(&f->tty_owned);
@@ -107,23 +122,26 @@ int foreground_console(struct foreground *f, int master, bool has_size, struct e
 }
 
 /* 1: pid itself has ended. */
-static int reap(pid_t pid, int *status)
+static int reap(struct foreground *f, pid_t pid, int *status)
 {
+	struct rusage usage;
 	int one;
 	pid_t r;
 
-	while ((r = waitpid(-1, &one, WNOHANG)) > 0) {
-		if (r != pid)
-			continue;
-		*status = one;
-		return 1;
-	}
+	while ((r = wait4(-1, &one, WNOHANG, &usage)) > 0)
+		if (r == pid)
+			break;
+	/* It alone: there may be other children that live on. */
+	if (r == 0)
+		r = wait4(pid, &one, WNOHANG, &usage);
+	if (r == 0 || (r < 0 && errno != ECHILD))
+		return 0;
 	/* Not a child of ours any more, whoever has reaped it: there is nothing to wait for. */
-	if (r < 0 && errno == ECHILD) {
-		*status = 255 << 8;
-		return 1;
-	}
-	return 0;
+	f->lost = r < 0;
+	*status = f->lost ? 255 << 8 : one;
+	if (!f->lost)
+		f->usage = usage;
+	return 1;
 }
 
 /* The signals that end a program which says nothing about them. */
@@ -137,22 +155,14 @@ static bool ends(int sig)
 	return false;
 }
 
-/* Whether pid has said something: a handler, ignored, or blocked for later. */
-static bool minds(pid_t pid, int sig)
+bool foreground_minds(pid_t pid, int sig)
 {
-	static const char *const masks[] = {"\nSigBlk:\t", "\nSigIgn:\t", "\nSigCgt:\t"};
 	char path[64], text[8192];
 
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	if (file_peek(AT_FDCWD, path, text, sizeof(text)) < 0)
-		return true; /* it has gone */
-	for (size_t i = 0; i < LEN(masks); i++) {
-		const char *at = strstr(text, masks[i]);
-
-		if (at && strtoull(at + strlen(masks[i]), NULL, 16) >> (sig - 1) & 1)
-			return true;
-	}
-	return false;
+	/* Else it has gone. */
+	return file_peek(AT_FDCWD, path, text, sizeof(text)) < 0 || sigmask_minds(text, sig) ||
+	       sigmask_awaits(pid, sig);
 }
 
 /*
@@ -161,40 +171,117 @@ static bool minds(pid_t pid, int sig)
  */
 static void deliver(struct foreground *f, pid_t pid, int pidfd, int sig)
 {
+	/* Asked before: who waits for signals does something else when it has got one. */
+	bool over = f->plain && ends(sig) && !foreground_minds(pid, sig);
+
 	(void)sys_pidfd_send_signal(pidfd, sig);
-	if (!f->plain || !ends(sig) || minds(pid, sig))
+	if (!over)
 		return;
 	f->ended_by = sig;
 	(void)sys_pidfd_send_signal(pidfd, SIGKILL);
 }
 
-static int on_signals(struct foreground *f, pid_t pid, int pidfd, int master)
+static void on_signal(struct foreground *f, pid_t pid, int pidfd, int master, int sig)
+{
+	if (sig == SIGWINCH && master >= 0 && f->tty >= 0)
+		copy_size(f->tty, master);
+	/* A write to a closed pipe of ours, urgent data of ours: not the container's. */
+	else if (sig != SIGCHLD && sig != SIGPIPE && sig != SIGURG)
+		deliver(f, pid, pidfd, sig);
+}
+
+static void on_signals(struct foreground *f, pid_t pid, int pidfd, int master)
 {
 	struct signalfd_siginfo si;
 
-	while (read(f->signals, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+	while (read(f->signals, &si, sizeof(si)) == (ssize_t)sizeof(si))
+		on_signal(f, pid, pidfd, master, (int)si.ssi_signo);
+}
+
+/* What came while nothing ran that it could be sent to. */
+static void on_later(struct foreground *f, pid_t pid, int pidfd, int master)
+{
+	for (int sig = 1; f->later && sig < NSIG; sig++)
+		if (f->later & UINT64_C(1) << (sig - 1))
+			on_signal(f, pid, pidfd, master, sig);
+	f->later = 0;
+}
+
+static int keep_signals(struct foreground *f, struct err *e)
+{
+	struct signalfd_siginfo si;
+
+	while (f->signals >= 0 && read(f->signals, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
 		int sig = (int)si.ssi_signo;
 
-		if (sig == SIGWINCH && master >= 0 && f->tty >= 0)
-			copy_size(f->tty, master);
-		/* A write to a closed pipe of ours, urgent data of ours: not the container's. */
-		else if (sig != SIGCHLD && sig != SIGPIPE && sig != SIGURG)
-			deliver(f, pid, pidfd, sig);
+		if (ends(sig)) {
+			f->ended_by = sig;
+			return err_msg(e, EINTR, "ended by signal %d before the program ran", sig);
+		}
+		f->later |= UINT64_C(1) << (sig - 1);
 	}
 	return 0;
 }
 
-/* Bytes of the container to the host; false when there is nothing more to come. */
-static bool to_host(int master)
+int foreground_await(struct foreground *f, int fd, int pidfd, struct err *e)
 {
-	char buf[8192];
-	ssize_t n = read(master, buf, sizeof(buf));
+	struct pollfd p[] = {
+		{.fd = f->signals, .events = POLLIN},
+		{.fd = fd,         .events = POLLIN},
+		{.fd = pidfd,      .events = POLLIN},
+	};
+
+	for (;;) {
+		if (poll(p, LEN(p), -1) < 0) {
+			if (errno != EINTR)
+				return err_set(e, errno, "poll");
+			continue;
+		}
+		if (keep_signals(f, e) < 0)
+			return -e->code;
+		if (p[1].revents)
+			return 0;
+		/* What it said came before its end, but maybe behind our look at fd. */
+		if (p[2].revents)
+			return poll(&p[1], 1, 0) > 0 ? 0 : 1;
+	}
+}
+
+/* Whoever reads it may be slow, or stop: that must not keep a limit of time from being kept. */
+struct output {
+	struct nowait to;
+	char buf[4096];
+	size_t at, len;
+};
+
+/* False: nobody reads any more. */
+static bool flush(struct output *o)
+{
+	while (o->at < o->len) {
+		ssize_t n = nowait_write(&o->to, o->buf + o->at, o->len - o->at);
+
+		if (n < 0 && errno == EAGAIN)
+			return true;
+		if (n < 0 && errno != EINTR)
+			break;
+		o->at += n > 0 ? (size_t)n : 0;
+	}
+	bool done = o->at == o->len;
+	o->at = o->len = 0;
+	return done;
+}
+
+/* Bytes of the container to the host; false when there is nothing more to come. */
+static bool to_host(struct output *o, int master)
+{
+	ssize_t n = read(master, o->buf, sizeof(o->buf));
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return true;
 	if (n <= 0) /* EIO: no process has the slave open */
 		return false;
-	return file_write_all(STDOUT_FILENO, buf, (size_t)n) == 0;
+	o->len = (size_t)n;
+	return flush(o);
 }
 
 struct input {
@@ -231,44 +318,93 @@ static void to_container(struct input *in, int master)
 		in->at = in->len = 0;
 }
 
-/* What was written before the end.  Others in the container may go on writing for ever. */
-static void drain(int master)
+/*
+ * What was written before the end.  Others in the container may go on writing for ever, and the
+ * reader may never read again.
+ */
+static void drain(struct output *o, int master)
 {
-	enum { READS = 256 }; /* each of up to a page: more than a pseudoterminal keeps */
-	struct pollfd p = {.fd = master, .events = POLLIN};
+	enum { READS = 512, PATIENCE_MS = 5000 }; /* more than a pseudoterminal keeps */
+	struct pollfd in = {.fd = master, .events = POLLIN};
+	struct pollfd out = {.fd = o->to.fd, .events = POLLOUT};
 
-	for (int i = 0; i < READS && master >= 0 && poll(&p, 1, 0) > 0 && to_host(master); i++)
-		;
+	for (int i = 0; o->len || (master >= 0 && i < READS); i++) {
+		bool more = o->len ? poll(&out, 1, PATIENCE_MS) > 0 && flush(o)
+				   : poll(&in, 1, 0) > 0 && to_host(o, master);
+
+		if (!more)
+			return;
+	}
+}
+
+/* Whether one of them is of those that end things. */
+static bool read_signals(struct foreground *f)
+{
+	struct signalfd_siginfo si;
+	bool end = false;
+
+	while (read(f->signals, &si, sizeof(si)) == (ssize_t)sizeof(si))
+		end = end || ends((int)si.ssi_signo);
+	return end;
+}
+
+static int finish_watch(struct foreground *f, struct err *e)
+{
+	const struct foreground_watch *w = f->watch;
+	struct pollfd p[] = {
+		{.fd = w ? w->fd : -1, .events = POLLIN},
+		{.fd = f->signals,     .events = POLLIN},
+	};
+
+	while (w && w->busy && w->busy(w->ctx)) {
+		if (poll(p, LEN(p), -1) < 0 && errno != EINTR)
+			return err_set(e, errno, "poll");
+		if (p[1].revents && read_signals(f))
+			break;
+		if (p[0].revents && w->ready(w->ctx, e) < 0)
+			return -e->code;
+	}
+	/* SIGPIPE of what was passed on would else hit us when it is let through. */
+	(void)read_signals(f);
+	return 0;
 }
 
 int foreground_wait(struct foreground *f, pid_t pid, int pidfd, int master, int *status,
 		    struct err *e)
 {
-	enum { SIGNALS, EXIT, MASTER, STDIN, NOTIFY, WATCH, N };
+	enum { SIGNALS, EXIT, MASTER, STDIN, STDOUT, NOTIFY, WATCH, N };
 	struct input in = {.ended = master < 0};
+	struct output out = {.len = 0};
 	bool open = master >= 0;
 
 	if (open && fcntl(master, F_SETFL, O_NONBLOCK) < 0)
 		return err_set(e, errno, "console");
+	if (open && nowait_init(&out.to, STDOUT_FILENO, e) < 0)
+		return err_wrap(e, "console");
+	on_later(f, pid, pidfd, master);
 	for (;;) {
 		struct pollfd p[N] = {
-			[SIGNALS] = {.fd = f->signals,                               .events = POLLIN},
-			[EXIT] = {.fd = pidfd,                                    .events = POLLIN},
-			[MASTER] = {.fd = open ? master : -1,
-				     .events = (short)(POLLIN | (in.len ? POLLOUT : 0))              },
+			[SIGNALS] = {.fd = f->signals,                                 .events = POLLIN },
+			[EXIT] = {.fd = pidfd,                                      .events = POLLIN },
+			[MASTER] = {.fd = open && (in.len || !out.len) ? master : -1,
+				     .events = (short)((out.len ? 0 : POLLIN) |
+						      (in.len ? POLLOUT : 0))                           },
 			[STDIN] = {.fd = !in.ended && !in.len ? STDIN_FILENO : -1,
-				     .events = POLLIN                                                },
-			[NOTIFY] = {.fd = f->notify ? f->notify->sock : -1,         .events = POLLIN},
-			[WATCH] = {.fd = f->watch ? f->watch->fd : -1,             .events = POLLIN},
+				     .events = POLLIN						   },
+			[STDOUT] = {.fd = out.len ? STDOUT_FILENO : -1,               .events = POLLOUT},
+			[NOTIFY] = {.fd = f->notify ? f->notify->sock : -1,           .events = POLLIN },
+			[WATCH] = {.fd = f->watch ? f->watch->fd : -1,               .events = POLLIN },
 		};
 
 		if (poll(p, N, -1) < 0 && errno != EINTR)
 			return err_set(e, errno, "poll");
 		if (p[SIGNALS].revents)
 			on_signals(f, pid, pidfd, master);
-		if (p[MASTER].revents & (POLLIN | POLLHUP | POLLERR))
-			open = to_host(master);
-		if (open && p[MASTER].revents & POLLOUT && in.len)
+		if (p[STDOUT].revents)
+			open = flush(&out) && open;
+		else if (!out.len && p[MASTER].revents & (POLLIN | POLLHUP | POLLERR))
+			open = to_host(&out, master);
+		if (open && p[MASTER].revents & (POLLOUT | POLLHUP | POLLERR) && in.len)
 			to_container(&in, master);
 		if (p[STDIN].revents)
 			from_host(&in);
@@ -278,13 +414,13 @@ int foreground_wait(struct foreground *f, pid_t pid, int pidfd, int master, int 
 		/* Before reaping, which frees what its handler may look at. */
 		if (p[WATCH].revents && f->watch->ready(f->watch->ctx, e) < 0)
 			return -e->code;
-		if (reap(pid, status))
+		if (reap(f, pid, status))
 			break;
 	}
-	drain(master);
+	drain(&out, open ? master : -1);
 	if (f->notify)
 		(void)notify_relay(f->notify, 0);
-	return 0;
+	return finish_watch(f, e);
 }
 
 int foreground_exit_code(int status)

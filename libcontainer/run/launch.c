@@ -114,6 +114,11 @@ int launch_exec(int stub, const struct launch *l, struct err *e)
 		.insns = (uint32_t)insns_at,
 		.exec_failed = SYNC_EXEC_FAILED,
 		.failed = SYNC_FAILED,
+		.birth =
+			(l->birth ? STUB_BIRTH : 0) | (l->birth && l->terminal ? STUB_TERMINAL : 0),
+		.pid = SYNC_PID,
+		.go = SYNC_GO,
+		.executing = SYNC_EXECUTING,
 	};
 
 	memcpy(blob, &p, sizeof(p));

@@ -27,6 +27,9 @@ struct launch {
 	 * where it runs as the owner of its memfd, and a tracer could take it without a filter.
 	 */
 	bool filter_first;
+	/* The stub makes the process that executes (run/stub/stub.h); terminal: descriptor 0 is to
+	 * be its controlling one. */
+	bool birth, terminal;
 };
 
 /*

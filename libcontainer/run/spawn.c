@@ -12,11 +12,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clone_vm.h"
 #include "base/file.h"
 #include "base/own.h"
 #include "base/str.h"
 #include "base/sys.h"
-#include "run/clone_vm.h"
 #include "run/sync.h"
 
 bool spawn_needs_stage(uint64_t make, const struct ns_plan *join, bool returns)
@@ -88,6 +88,10 @@ static int clone_child(const struct spawn *s, uint64_t flags, uint64_t extra, pi
 		return err_msg(e, EACCES,
 			       "clone into the cgroup: permission denied: from the cgroup that "
 			       "brig is in it may not move processes there");
+	if (r < 0 && errno == ENOSPC)
+		return err_msg(e, ENOSPC,
+			       "clone: no more namespaces are allowed (user.max_*_namespaces), or "
+			       "they are nested too deep");
 	if (r < 0)
 		return err_set(e, errno, s->cgroup < 0 ? "clone" : "clone into the cgroup");
 	if (r == 0)
@@ -246,6 +250,22 @@ static int staged_child(void *ctx)
 	return st->s->child(st->s->ctx);
 }
 
+/*
+ * Who waits for the end of file on any other descriptor of the child's must not wait for the
+ * stage.  The child's own parent-death signal comes from here until it has undone it.
+ */
+static _Noreturn void stay(int mine)
+{
+	char c;
+
+	if (mine > 3)
+		(void)close_range(3, (unsigned int)mine - 1, 0);
+	(void)close_range((unsigned int)mine + 1, ~0U, 0);
+	while (read(mine, &c, 1) < 0 && errno == EINTR)
+		;
+	_exit(0);
+}
+
 static int stage(struct stage *st, struct err *e)
 {
 	struct spawn s = *st->s;
@@ -260,13 +280,16 @@ static int stage(struct stage *st, struct err *e)
 	s.child = staged_child;
 	s.ctx = st;
 	if (r == 0)
-		r = clone_child(&s, s.make & ~(uint64_t)CLONE_NEWUSER, CLONE_PARENT, &pid, &pidfd,
-				e);
+		r = clone_child(&s, s.make & ~(uint64_t)CLONE_NEWUSER, s.hold ? 0 : CLONE_PARENT,
+				&pid, &pidfd, e);
 	if (r < 0)
 		return r;
 	/* Numbers of a pid namespace of its own mean nothing to the runtime. */
-	return s.enclose > 0 ? sync_send_fd(st->mine, SYNC_PID, pidfd, e)
-			     : sync_send_pid(st->mine, pid, e);
+	r = s.enclose > 0 ? sync_send_fd(st->mine, SYNC_PID, pidfd, e)
+			  : sync_send_pid(st->mine, pid, e);
+	if (r == 0 && s.hold)
+		stay(st->mine);
+	return r;
 }
 
 /* The pid of a child as /proc, which is of the runtime's pid namespace, has it. */
@@ -311,6 +334,7 @@ static int serve_stage(const struct stage *st, pid_t stage_pid, pid_t *pid, int 
 		r = pid_of(*pidfd, pid, e);
 	if (r < 0 && *pidfd >= 0) {
 		(void)sys_pidfd_send_signal(*pidfd, SIGKILL);
+		/* Not ours with hold: who takes it over reaps it. */
 		(void)waitid(P_PIDFD, (id_t)*pidfd, NULL, WEXITED);
 		own_close(pidfd);
 	}
@@ -422,6 +446,10 @@ static int spawn_staged(const struct spawn *s, pid_t *pid, int *pidfd, struct er
 	own_close(&mine);
 	*pidfd = -1;
 	r = serve_stage(&st, stage_pid, pid, pidfd, e);
+	if (r == 0 && s->hold) {
+		*s->hold = (struct spawn_hold){take_fd(&runtime), stage_pid};
+		return 0;
+	}
 	if (r < 0)
 		(void)kill(stage_pid, SIGKILL);
 	(void)waitpid(stage_pid, NULL, 0);
@@ -431,6 +459,15 @@ static int spawn_staged(const struct spawn *s, pid_t *pid, int *pidfd, struct er
 	if (*pidfd < 0)
 		return err_set(e, errno, "pidfd_open");
 	return 0;
+}
+
+void spawn_let_go(struct spawn_hold *h)
+{
+	if (h->link < 0)
+		return;
+	own_close(&h->link);
+	while (waitpid(h->stage, NULL, 0) < 0 && errno == EINTR)
+		;
 }
 
 int spawn(const struct spawn *s, pid_t *pid, int *pidfd, struct err *e)

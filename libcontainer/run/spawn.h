@@ -10,6 +10,13 @@
 #include "ns/namespace.h"
 #include "specs/runtime.h"
 
+/* What keeps a stage. */
+struct spawn_hold {
+	int link; /* -1: there is none */
+	pid_t stage;
+};
+#define SPAWN_HOLD_NONE ((struct spawn_hold){.link = -1})
+
 /*
  * Birth of a process in namespaces, without re-executing anything.
  *
@@ -29,11 +36,14 @@ struct spawn {
 	int target;           /* exec: pidfd of the container's init, -1: none */
 	uint64_t target_ns;   /* exec: CLONE_NEW... to enter by setns(target) */
 	bool staged;
-	bool share; /* direct only: run/clone_vm.h, the runtime sleeps until the child executes */
+	bool share; /* direct only: base/clone_vm.h, the runtime sleeps until the child executes */
 	/* staged only, NEWPID in make: a pid namespace (warden/detached.h) around the child's,
 	 * whose pid 1 takes it along when it dies; the zero value is none, as 0 is standard input
 	 */
 	int enclose;
+	/* with enclose: the child becomes that pid 1's, which can wait for it, when spawn_let_go is
+	 * called.  Until then it dies with its maker, the stage, and that with the runtime. */
+	struct spawn_hold *hold;
 	int cgroup;                             /* CLONE_INTO_CGROUP descriptor, -1: none */
 	const struct oci_time_offsets *offsets; /* for NEWTIME in make; may be NULL */
 	int sync;                               /* child's end of the sync pair */
@@ -53,5 +63,7 @@ bool spawn_needs_stage(uint64_t make, const struct ns_plan *join, bool returns);
  * it is left.
  */
 int spawn(const struct spawn *s, pid_t *pid, int *pidfd, struct err *e) MUST_CHECK;
+/* Ends the stage and waits for it; none is fine. */
+void spawn_let_go(struct spawn_hold *h);
 
 #endif

@@ -17,14 +17,17 @@ static const char *const names[SYNC_TYPES] = {
 	[SYNC_USERNS] = "user namespace",
 	[SYNC_MAPPED] = "mapped",
 	[SYNC_PLACED] = "placed",
+	[SYNC_NETWORK] = "network",
 	[SYNC_CONSOLE] = "console",
 	[SYNC_MOUNTED] = "mounted",
 	[SYNC_HOOKS_DONE] = "hooks done",
 	[SYNC_LISTENER] = "seccomp listener",
 	[SYNC_LISTENER_DONE] = "seccomp listener done",
 	[SYNC_READY] = "ready",
+	[SYNC_GRANTED] = "granted",
 	[SYNC_CREATED] = "created",
 	[SYNC_GO] = "go",
+	[SYNC_EXECUTING] = "exec",
 };
 
 static const char *name_of(uint32_t type)
@@ -58,9 +61,12 @@ void sync_fail(int fd, const struct err *why)
 	(void)put(fd, &m, sizeof(m), -1, &ignored); /* nobody is left to tell */
 }
 
-/* Takes the descriptors out of *h: the first into *passed if wanted, all others are closed. */
-static void take_fds(struct msghdr *h, int *passed)
+/* Takes the descriptors out of *h: as many as are wanted into passed (-1 each), others are closed.
+ */
+static void take_fds(struct msghdr *h, int *passed, size_t room)
 {
+	size_t taken = 0;
+
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
 		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
@@ -70,8 +76,8 @@ static void take_fds(struct msghdr *h, int *passed)
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-			if (passed && *passed < 0)
-				*passed = fd;
+			if (taken < room)
+				passed[taken++] = fd;
 			else
 				(void)close(fd);
 		}
@@ -79,7 +85,8 @@ static void take_fds(struct msghdr *h, int *passed)
 }
 
 /* 1: a message, 0: end of file. */
-static int get(int fd, struct sync_msg *m, int *passed, const char *what, struct err *e)
+static int receive(int fd, int flags, struct sync_msg *m, int *passed, size_t room,
+		   const char *what, struct err *e)
 {
 	char control[CMSG_SPACE(sizeof(int) * 4)];
 	struct iovec iov = {.iov_base = m, .iov_len = sizeof(*m)};
@@ -95,13 +102,13 @@ static int get(int fd, struct sync_msg *m, int *passed, const char *what, struct
 	 * what it said before it went is still to be read (unix_release_sock, net/unix/af_unix.c).
 	 */
 	do
-		n = recvmsg(fd, &h, MSG_CMSG_CLOEXEC);
+		n = recvmsg(fd, &h, MSG_CMSG_CLOEXEC | flags);
 	while (n < 0 && (errno == EINTR || (errno == ECONNRESET && resets++ == 0)));
 	if (n < 0 && errno == ECONNRESET)
 		n = 0;
 	if (n < 0)
 		return err_set(e, errno, "wait for %s", what);
-	take_fds(&h, passed);
+	take_fds(&h, passed, room);
 	if (n == 0)
 		return 0;
 	if (n < SHORT)
@@ -110,22 +117,35 @@ static int get(int fd, struct sync_msg *m, int *passed, const char *what, struct
 	return 1;
 }
 
+static int get(int fd, struct sync_msg *m, int *passed, const char *what, struct err *e)
+{
+	return receive(fd, 0, m, passed, passed ? 1 : 0, what, e);
+}
+
 static int failed(const struct sync_msg *m, struct err *e)
 {
-	return err_msg(e, m->code, "%s", m->text);
+	return err_msg(e, m->code > 0 ? m->code : EIO, "%s", m->text);
+}
+
+bool sync_reason(int fd, struct err *e)
+{
+	struct sync_msg m;
+	struct err ignored;
+
+	while (receive(fd, MSG_DONTWAIT, &m, NULL, 0, "reason", &ignored) == 1)
+		if (m.type == SYNC_FAILED) {
+			(void)failed(&m, e);
+			return true;
+		}
+	return false;
 }
 
 /* As put; when nobody reads any more, why not: the reason may have been sent before. */
 static int send_msg(int fd, const struct sync_msg *m, int passed, struct err *e)
 {
-	struct sync_msg last;
-	struct err ignored;
 	int r = put(fd, m, SHORT, passed, e);
 
-	if ((r == -EPIPE || r == -ECONNRESET) && get(fd, &last, NULL, "reason", &ignored) == 1 &&
-	    last.type == SYNC_FAILED)
-		return failed(&last, e);
-	return r;
+	return (r == -EPIPE || r == -ECONNRESET) && sync_reason(fd, e) ? -e->code : r;
 }
 
 int sync_send(int fd, enum sync_type type, struct err *e)
@@ -143,6 +163,11 @@ int sync_send_fd(int fd, enum sync_type type, int passed, struct err *e)
 	return send_msg(fd, &(struct sync_msg){.type = type}, passed, e);
 }
 
+static int died(enum sync_type want, struct err *e)
+{
+	return err_msg(e, ECONNRESET, "container process died while we waited for %s", names[want]);
+}
+
 static int expect(int fd, enum sync_type want, struct sync_msg *m, int *passed, struct err *e)
 {
 	int r = get(fd, m, passed, names[want], e);
@@ -150,8 +175,7 @@ static int expect(int fd, enum sync_type want, struct sync_msg *m, int *passed, 
 	if (r < 0)
 		return r;
 	if (r == 0)
-		return err_msg(e, ECONNRESET, "container process died while we waited for %s",
-			       names[want]);
+		return died(want, e);
 	if (m->type == SYNC_FAILED)
 		return failed(m, e);
 	if (m->type != want)
@@ -193,11 +217,50 @@ int sync_expect_fd(int fd, enum sync_type want, int *passed, struct err *e)
 	return 0;
 }
 
-int sync_expect_exec(int fd, const char *path, struct err *e)
+int sync_send_go(int fd, const int *fds, size_t n, struct err *e)
+{
+	const struct sync_msg m = {.type = SYNC_GO};
+	int r = fd_put(fd, &m, SHORT, fds, n, 0);
+
+	return r < 0 ? err_set(e, -r, "send %s", names[SYNC_GO]) : 0;
+}
+
+int sync_expect_go(int fd, int *fds, struct err *e)
 {
 	struct sync_msg m;
-	int r = get(fd, &m, NULL, "exec", e);
 
+	for (size_t i = 0; i < SYNC_GO_FDS; i++)
+		fds[i] = -1;
+	int r = receive(fd, 0, &m, fds, SYNC_GO_FDS, names[SYNC_GO], e);
+	if (r == 1 && m.type == SYNC_GO)
+		return 0;
+	for (size_t i = 0; i < SYNC_GO_FDS; i++)
+		own_close(&fds[i]);
+	return r < 0 ? r
+		     : err_msg(e, EPROTO, "wanted %s, got %s", names[SYNC_GO],
+			       r == 0 ? "end of file" : name_of(m.type));
+}
+
+static int get_by(int fd, struct sync_msg *m, int (*await)(void *ctx, struct err *e), void *ctx,
+		  struct err *e)
+{
+	int r = await ? await(ctx, e) : 0;
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return get(fd, m, NULL, names[SYNC_EXECUTING], e);
+}
+
+int sync_expect_exec_by(int fd, const char *path, bool announced,
+			int (*await)(void *ctx, struct err *e), void *ctx, struct err *e)
+{
+	struct sync_msg m;
+	int r = get_by(fd, &m, await, ctx, e);
+
+	if (r == 0 && announced)
+		return died(SYNC_EXECUTING, e);
+	if (r == 1 && announced && m.type == SYNC_EXECUTING)
+		r = get_by(fd, &m, await, ctx, e);
 	if (r <= 0)
 		return r;
 	if (m.type == SYNC_FAILED)
@@ -205,4 +268,9 @@ int sync_expect_exec(int fd, const char *path, struct err *e)
 	if (m.type == SYNC_EXEC_FAILED)
 		return err_set(e, m.code > 0 ? m.code : EIO, "exec %s", path);
 	return err_msg(e, EPROTO, "wanted exec, got %s", name_of(m.type));
+}
+
+int sync_expect_exec(int fd, const char *path, bool announced, struct err *e)
+{
+	return sync_expect_exec_by(fd, path, announced, NULL, NULL, e);
 }

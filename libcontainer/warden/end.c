@@ -1,5 +1,7 @@
 /* The file "ended": why a sandbox ended, as JSON. */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -9,13 +11,13 @@
 #include "specs/table.h"
 #include "warden/internal.h"
 
-enum { END_MAX_BYTES = 4096, FORMAT = 1, SHOWN = 64 };
+enum { END_MAX_BYTES = 4096, FORMAT = 1, SHOWN = 64, MESSAGE_MAX = 256 };
 
 struct end_file {
 	int32_t v;
-	const char *reason, *syscall, *arch;
+	const char *reason, *syscall, *arch, *class_, *name, *message;
 	int64_t nr, count;
-	uint64_t wall_ms;
+	uint64_t wall_ms, cpu_ms, output, passed, started_ns, ended_ns;
 	bool tainted;
 };
 
@@ -29,9 +31,37 @@ static int check_name(const char *key, const char *name, struct err *e)
 	return 0;
 }
 
+static int check_text(const char *key, const char *s, size_t most, struct err *e)
+{
+	size_t n = s ? strlen(s) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (s[i] < ' ' || s[i] > '~')
+			return err_msg(e, EINVAL, "%s: not of printable letters", key);
+	return n > most ? err_msg(e, E2BIG, "%s: longer than %zu letters", key, most) : 0;
+}
+
+/* What a violation was is told of those that have no reason of their own. */
+static int check_cause(const struct end_file *f, struct err *e)
+{
+	int c = violation_class_find(f->class_);
+
+	if (str_eq(f->reason, "violation") != !!f->class_ || (f->name && !f->class_))
+		return err_msg(e, EINVAL, "class: does not fit the reason");
+	if (f->class_ &&
+	    (c < 0 || c == VIOLATION_SYSCALL || c == VIOLATION_MEMORY || c == VIOLATION_MANUAL))
+		return err_msg(e, EINVAL, "class: \"%.*s\" is no such word", SHOWN, f->class_);
+	if (f->message && !str_eq(f->reason, "audit"))
+		return err_msg(e, EINVAL, "message: does not fit the reason");
+	int r = check_text("name", f->name, VIOLATION_NAME_MAX, e);
+	return r < 0 ? r : check_text("message", f->message, MESSAGE_MAX, e);
+}
+
 static int check_end(struct arena *a, void *object, struct err *e)
 {
-	static const char *const reasons[] = {"timeout", "syscall", "warden-lost", "exited"};
+	static const char *const reasons[] = {"timeout",     "lease",   "cpu-time",  "memory",
+					      "output",      "syscall", "violation", "audit",
+					      "warden-lost", "exited"};
 	const struct end_file *f = object;
 	bool known = false;
 
@@ -44,8 +74,12 @@ static int check_end(struct arena *a, void *object, struct err *e)
 		return err_msg(e, EINVAL, "reason: \"%.*s\" is no such word", SHOWN, f->reason);
 	if (f->count < 0)
 		return err_msg(e, ERANGE, "count: %lld does not fit", (long long)f->count);
-	if (f->tainted != (f->count > 0) || (str_eq(f->reason, "syscall") && !f->tainted))
+	if (!f->tainted && (f->count > 0 || f->class_ || str_eq(f->reason, "syscall")))
 		return err_msg(e, EINVAL, "tainted: does not fit count and reason");
+	if (str_eq(f->reason, "syscall") && !f->count)
+		return err_msg(e, EINVAL, "count: does not fit the reason");
+	if (check_cause(f, e) < 0)
+		return -e->code;
 	int r = check_name("syscall", f->syscall, e);
 	return r < 0 ? r : check_name("arch", f->arch, e);
 }
@@ -55,9 +89,17 @@ static const struct json_field end_file_fields[] = {
 	ROW_STR(end_file, "reason", reason, JSON_REQUIRED),
 	ROW_STR(end_file, "syscall", syscall, 0),
 	ROW_STR(end_file, "arch", arch, 0),
+	ROW_STR(end_file, "class", class_, 0),
+	ROW_STR(end_file, "name", name, 0),
+	ROW_STR(end_file, "message", message, 0),
 	ROW_NUM(end_file, "nr", nr, 0, JSON_I64, int64_t),
 	ROW_NUM(end_file, "count", count, 0, JSON_I64, int64_t),
 	ROW_NUM(end_file, "wallMs", wall_ms, 0, JSON_U64, uint64_t),
+	ROW_NUM(end_file, "cpuMs", cpu_ms, 0, JSON_U64, uint64_t),
+	ROW_NUM(end_file, "output", output, 0, JSON_U64, uint64_t),
+	ROW_NUM(end_file, "passed", passed, 0, JSON_U64, uint64_t),
+	ROW_NUM(end_file, "startedNs", started_ns, 0, JSON_U64, uint64_t),
+	ROW_NUM(end_file, "endedNs", ended_ns, 0, JSON_U64, uint64_t),
 	ROW_BOOL(end_file, "tainted", tainted, 0),
 };
 TYPE(end_file, check_end);
@@ -74,12 +116,49 @@ int warden_end_parse(struct arena *a, const char *json, size_t len, struct warde
 		.reason = f.reason,
 		.syscall = f.syscall,
 		.arch = f.arch,
+		.class_ = f.class_,
+		.name = f.name,
+		.message = f.message,
 		.nr = f.nr,
 		.count = f.count,
 		.wall_ms = f.wall_ms,
+		.cpu_ms = f.cpu_ms,
+		.output = f.output,
+		.passed = f.passed,
+		.started_ns = f.started_ns,
+		.ended_ns = f.ended_ns,
 		.tainted = f.tainted,
 	};
 	return 0;
+}
+
+/* Limits: of the reason only; what is not known is left out. */
+static void print_numbers(struct json_out *o, const struct warden_end *end)
+{
+	const struct {
+		const char *reason, *key;
+		uint64_t value;
+	} numbers[] = {
+		{"timeout",  "wallMs",    end->wall_ms   },
+                {"cpu-time", "cpuMs",     end->cpu_ms    },
+		{NULL,       "output",    end->output    },
+                {NULL,       "passed",    end->passed    },
+		{NULL,       "startedNs", end->started_ns},
+                {NULL,       "endedNs",   end->ended_ns  },
+	};
+
+	for (size_t i = 0; i < LEN(numbers); i++)
+		if (numbers[i].reason ? str_eq(end->reason, numbers[i].reason) : numbers[i].value)
+			json_key_uint(o, numbers[i].key, numbers[i].value);
+}
+
+static const char *printable(struct arena *a, const char *s)
+{
+	char *out = arena_strndup(a, s, strnlen(s, MESSAGE_MAX));
+
+	for (char *c = out; *c; c++)
+		*c = *c < ' ' || *c > '~' ? '?' : *c;
+	return out;
 }
 
 char *warden_end_print(struct arena *a, const struct warden_end *end, size_t *len)
@@ -94,12 +173,17 @@ char *warden_end_print(struct arena *a, const struct warden_end *end, size_t *le
 		json_key_str(&o, "syscall", end->syscall);
 	if (end->arch)
 		json_key_str(&o, "arch", end->arch);
+	if (end->class_)
+		json_key_str(&o, "class", end->class_);
+	if (end->name)
+		json_key_str(&o, "name", end->name);
+	if (end->message)
+		json_key_str(&o, "message", printable(a, end->message));
 	if (end->count > 0) {
 		json_key_int(&o, "nr", end->nr);
 		json_key_int(&o, "count", end->count);
 	}
-	if (str_eq(end->reason, "timeout"))
-		json_key_uint(&o, "wallMs", end->wall_ms);
+	print_numbers(&o, end);
 	json_key_bool(&o, "tainted", end->tainted);
 	json_end_object(&o);
 	return json_done(&o, len);
@@ -118,11 +202,34 @@ int warden_end_read(struct arena *a, int dir, struct warden_end *out, struct err
 	return r < 0 ? r : warden_end_parse(a, text, len, out, e);
 }
 
-int warden_end_write(int dir, const struct warden_end *end, struct err *e)
+static const char room[] = WARDEN_ENDED ".room";
+
+/* Best effort: some file systems reserve nothing. */
+int warden_end_reserve(int dir)
+{
+	int fd = openat(dir, room, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd >= 0)
+		(void)fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, END_MAX_BYTES);
+	return fd;
+}
+
+static bool use_room(int dir, int *fd, const char *text, size_t len)
+{
+	bool done = *fd >= 0 && file_write_all(*fd, text, len) == 0 &&
+		    renameat(dir, room, dir, WARDEN_ENDED) == 0;
+
+	own_close(fd);
+	return done;
+}
+
+int warden_end_write(int dir, int *reserved, const struct warden_end *end, struct err *e)
 {
 	own_arena struct arena a = {0};
 	size_t len;
 	const char *text = warden_end_print(&a, end, &len);
 
+	if (use_room(dir, reserved, text, len))
+		return 0;
 	return file_replace(dir, WARDEN_ENDED, text, len, 0600, e);
 }

@@ -30,7 +30,7 @@ enum {
 
 /* Tables that end with a name of NULL. */
 extern const struct attack call_attacks[], kill_attacks[], socket_attacks[], file_attacks[],
-	process_attacks[], limit_attacks[];
+	process_attacks[], limit_attacks[], granted_attacks[];
 
 /* syscall(2) that gives -errno. */
 long sys(long nr, ...);

@@ -32,7 +32,7 @@ part_processes() {
 }
 # mtimes of directories tell of files that came and went.
 part_files() {
-	find "$B/rootfs" "$T/resolv.conf" -printf '%p %y %m %U %G %s %l %T@\n' | sort
+	find "$B/rootfs" "$T/resolv.conf" "$T/granted" "$T/token" -printf '%p %y %m %U %G %s %l %T@\n' | sort
 	cat "$T/resolv.conf"
 	sha256sum <"$BRIG"
 	stat -c '%U %a %s' "$BRIG"

@@ -32,7 +32,8 @@
 #include <unistd.h>
 
 static const struct attack *const tables[] = {
-	call_attacks, kill_attacks, socket_attacks, file_attacks, process_attacks, limit_attacks,
+	call_attacks,    kill_attacks,  socket_attacks,  file_attacks,
+	process_attacks, limit_attacks, granted_attacks,
 };
 enum { N_TABLES = sizeof(tables) / sizeof(tables[0]), PATIENCE = 30 };
 

@@ -18,6 +18,12 @@ make_root() {
 	echo 'root:x:0:0::/:/bin/sh' >"$root/etc/passwd"
 	: >"$root/etc/resolv.conf"
 	echo 'nameserver 192.0.2.1' >"$T/resolv.conf"
+	mkdir "$T/granted"
+	echo granted >"$T/granted/file"
+	chmod 777 "$T/granted"
+	chmod 666 "$T/granted/file"
+	echo token >"$T/token"
+	echo '{"v":1,"audit":{"when":"always","path":"'"$log"'"}}' >"$T/brig.json"
 	chmod 644 "$T/resolv.conf"
 }
 
@@ -46,7 +52,7 @@ write_config() { # USER [USER NAMESPACE] ARG...
 		{"ociVersion":"1.0.2",
 		"annotations":{${LANGUAGE:+"\"dev.brig.seccomp.language\":\"$LANGUAGE\""}},
 		"process":{"user":{"uid":$user,"gid":$user},"args":[${args:1}],
-		"env":["PATH=/bin","BRIG_ATTACK_MARK=$mark"],"cwd":"/","noNewPrivileges":false,
+		"env":["PATH=/bin","BRIG_ATTACK_MARK=$mark","ATTACK_LOG=$log","ATTACK_GRANT=$T/granted"],"cwd":"/","noNewPrivileges":false,
 		"rlimits":[{"type":"RLIMIT_NOFILE","hard":1024,"soft":1024}],
 		"capabilities":{"bounding":[$CAPS],"effective":[$CAPS],"permitted":[$CAPS]}},
 		"root":{"path":"rootfs"},"hostname":"attacked",
@@ -72,27 +78,34 @@ write_config() { # USER [USER NAMESPACE] ARG...
 }
 
 sandboxes=0
+# What every sandbox is given, and one for a probe alone beside that.
+given=(--grant "filesystem:read:$T/granted" --secret token=8)
+declare -A given_alone=([exec-other]='--grant exec:deny' [flood]='--audit syscalls')
 # sandbox LEVEL HOW USER PROBE...: answers in $T/answers, brig's exit status in STATUS
 sandbox() {
 	local level=$1 how=$2 user=$3 id
-	local brig=("$BRIG" --root "$R" --level "${ATTACK_AS:-$level}") arguments
+	local brig=("$BRIG" --system-config "$T/brig.json" --root "$R" --level "${ATTACK_AS:-$level}")
+	local arguments options=("${given[@]}")
 	shift 3
 	sandboxes=$((sandboxes + 1)) id=$mark-$sandboxes STATUS=0
+	# shellcheck disable=SC2206 # words
+	[ $# != 3 ] || options+=(${given_alone[$2]:-})
 	: >"$T/answers"
 	: >"$T/err"
 	if [ "$how" != exec ]; then
 		write_config "$user" /bin/attack batch "$@"
-		arguments=(-b "$B" "$id")
-		[ "$how" != direct ] || arguments=(--id "$id" --rootfs "$B/rootfs" --user "$user:$user"
+		arguments=("${options[@]}" -b "$B" "$id")
+		[ "$how" != direct ] || arguments=("${options[@]}" --id "$id" --rootfs "$B/rootfs" --user "$user:$user"
 			--memory 128m --ro "$T/resolv.conf:/etc/resolv.conf" --env "BRIG_ATTACK_MARK=$mark"
+			--env "ATTACK_LOG=$log" --env "ATTACK_GRANT=$T/granted"
 			-- /bin/attack batch "$@")
 		BRIG_ATTACK_MARK=$mark WORD=$secret timeout -k 5 180 "${brig[@]}" run "${arguments[@]}" \
-			</dev/null 2>"$T/err" 9</etc/hostname | cat >"$T/answers"
+			</dev/null 2>"$T/err" 8<"$T/token" 9</etc/hostname | cat >"$T/answers"
 		STATUS=${PIPESTATUS[0]}
 	else
 		write_config "$user" /bin/attack wait
-		BRIG_ATTACK_MARK=$mark WORD=$secret timeout 20 "${brig[@]}" run -d -b "$B" "$id" \
-			</dev/null >"$T/err" 2>&1 || STATUS=$?
+		BRIG_ATTACK_MARK=$mark WORD=$secret timeout 20 "${brig[@]}" run -d "${options[@]}" -b "$B" "$id" \
+			</dev/null >"$T/err" 2>&1 8<"$T/token" || STATUS=$?
 		[ "$STATUS" != 0 ] || {
 			WORD=$secret timeout -k 5 180 "${brig[@]}" exec "$id" /bin/attack batch "$@" \
 				</dev/null 2>"$T/err" 9</etc/hostname | cat >"$T/answers"
@@ -130,7 +143,7 @@ control() {
 	[ "$arm" = host ] ||
 		namespaces+=(--pid --fork --kill-child --mount-proc --net --ipc --uts)
 	# shellcheck disable=SC2086 # verb is two words
-	(cd / && WORD=$secret ATTACK_FILES=$B/rootfs/attack timeout -k 5 180 setpriv --reuid $id \
+	(cd / && WORD=$secret ATTACK_LOG=$log ATTACK_GRANT=$T/granted ATTACK_FILES=$B/rootfs/attack timeout -k 5 180 setpriv --reuid $id \
 		--regid $id --clear-groups --pdeathsig KILL unshare "${namespaces[@]}" \
 		"$B/rootfs/bin/attack" $verb "$@" </dev/null 9</etc/hostname)
 }

@@ -148,6 +148,45 @@ static long connect_to(const struct attack *self)
 	return reach((struct sockaddr *)&to6, sizeof(to6));
 }
 
+/* Where an address of somebody else could be written into packets, or marks that rules trust. */
+static long net_option(const struct attack *self)
+{
+	unsigned char lsrr[8] = {131, 7, 4, 203, 0, 113, 1};
+	int one = 1, fd = socket((int)self->a[0], SOCK_DGRAM, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (self->a[2] == IP_OPTIONS && self->a[1] == IPPROTO_IP)
+		return sys(self->nr, fd, self->a[1], self->a[2], P(lsrr), sizeof(lsrr), 0L);
+	return sys(self->nr, fd, self->a[1], self->a[2], P(&one), sizeof(one), 0L);
+}
+
+/* Data in the first packet, by the call that connects and sends at once. */
+static long fast_open(const struct attack *self)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(443)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (fd < 0)
+		return -errno;
+	inet_pton(AF_INET, self->path, &to.sin_addr);
+	return sys(self->nr, fd, P("leak"), 4L, (long)(MSG_FASTOPEN | MSG_NOSIGNAL), P(&to),
+		   sizeof(to));
+}
+
+/* A query to a name server that everybody may use. */
+static long foreign_dns(const struct attack *self)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(53)};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	if (fd < 0)
+		return -errno;
+	inet_pton(AF_INET, self->path, &to.sin_addr);
+	return sys(self->nr, fd, P("\0\1\1\0\0\1\0\0\0\0\0\0\1a\0\0\1\0\1"), 19L, 0L, P(&to),
+		   sizeof(to));
+}
+
 /* As root of the sandbox: nothing of it may appear outside. */
 static long bind_low(const struct attack *self)
 {
@@ -229,7 +268,7 @@ const struct attack socket_attacks[] = {
 	SOCKET("af-xdp", 44, SOCK_RAW, 0),
 	SOCKET("raw-icmp", AF_INET, SOCK_RAW, IPPROTO_ICMP),
 	SOCKET("raw-ip6", AF_INET6, SOCK_RAW, IPPROTO_RAW),
-	{"families",             SYS_socket,     {0},                           all_families,    NULL,              0       },
+	{"families",             SYS_socket,     {0},					all_families,    NULL,                 0       },
 	NETLINK("netlink-route", NETLINK_ROUTE),
 	NETLINK("netlink-netfilter", NETLINK_NETFILTER),
 	NETLINK("netlink-xfrm", NETLINK_XFRM),
@@ -239,32 +278,49 @@ const struct attack socket_attacks[] = {
 	NETLINK("netlink-crypto", NETLINK_CRYPTO),
 	NETLINK("netlink-diag", NETLINK_SOCK_DIAG),
 	NETLINK("netlink-wide", 0x10000000cull),
-	{"rtnetlink-write",      SYS_socket,     {0},                           rtnetlink_write, NULL,              0       },
-	{"tcp-ulp-tls",          SYS_setsockopt, {0},                           tcp_ulp,         "tls",             0       },
-	{"tcp-ulp-espintcp",     SYS_setsockopt, {0},                           tcp_ulp,         "espintcp",        0       },
-	{"udp-encap",            SYS_setsockopt, {0},                           udp_encap,       NULL,              0       },
-	{"attach-filter",        SYS_setsockopt, {SO_ATTACH_FILTER},            attach,          NULL,              0       },
-	{"attach-bpf",           SYS_setsockopt, {SO_ATTACH_BPF, 1},            attach,          NULL,              0       },
-	{"attach-reuseport",     SYS_setsockopt, {SO_ATTACH_REUSEPORT_CBPF},    attach,          NULL,              0       },
-	{"attach-reuseport-bpf", SYS_setsockopt, {SO_ATTACH_REUSEPORT_EBPF, 1}, attach,          NULL,              0       },
+	{"rtnetlink-write",      SYS_socket,     {0},                                        rtnetlink_write, NULL,                 0       },
+	{"tcp-ulp-tls",          SYS_setsockopt, {0},                                        tcp_ulp,         "tls",                0       },
+	{"tcp-ulp-espintcp",     SYS_setsockopt, {0},                                        tcp_ulp,         "espintcp",           0       },
+	{"udp-encap",            SYS_setsockopt, {0},                                        udp_encap,       NULL,                 0       },
+	{"attach-filter",        SYS_setsockopt, {SO_ATTACH_FILTER},                         attach,          NULL,                 0       },
+	{"attach-bpf",           SYS_setsockopt, {SO_ATTACH_BPF, 1},                         attach,          NULL,                 0       },
+	{"attach-reuseport",     SYS_setsockopt, {SO_ATTACH_REUSEPORT_CBPF},                 attach,          NULL,                 0       },
+	{"attach-reuseport-bpf", SYS_setsockopt, {SO_ATTACH_REUSEPORT_EBPF, 1},              attach,          NULL,                 0       },
 	SOCKET("sctp", AF_INET, SOCK_STREAM, IPPROTO_SCTP),
 	SOCKET("dccp", AF_INET, 6, IPPROTO_DCCP),
 	SOCKET("mptcp", AF_INET, SOCK_STREAM, 262),
 	SOCKET("l2tp", AF_INET, SOCK_DGRAM, 115),
 	SOCKET("udplite", AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE),
 	SOCKET("ping-socket", AF_INET, SOCK_DGRAM, IPPROTO_ICMP),
-	{"socketpair-inet",      SYS_socketpair, {AF_INET, SOCK_STREAM, 0, 0},  NULL,            NULL,              0       },
-	{"abstract-unix",        SYS_connect,    {0},                           abstract_unix,   NULL,              ARM_HOST},
-	{"host-loopback",        SYS_connect,    {47321},                       connect_to,      "127.0.0.1",       ARM_HOST},
-	{"metadata",             SYS_connect,    {80},                          connect_to,      "169.254.169.254", 0       },
-	{"metadata6",            SYS_connect,    {80},                          connect_to,      "fd00:ec2::254",   0       },
-	{"bind-low",             SYS_bind,       {0},                           bind_low,        NULL,              0       },
-	{"fds-in-flight",        SYS_sendmsg,    {0},                           flood_in_flight, NULL,              0       },
+	{"socketpair-inet",      SYS_socketpair, {AF_INET, SOCK_STREAM, 0, 0},               NULL,            NULL,                 0       },
+	{"abstract-unix",        SYS_connect,    {0},                                        abstract_unix,   NULL,                 ARM_HOST},
+	{"host-loopback",        SYS_connect,    {47321},                                    connect_to,      "127.0.0.1",          ARM_HOST},
+	{"metadata",             SYS_connect,    {80},                                       connect_to,      "169.254.169.254",    0       },
+	{"metadata6",            SYS_connect,    {80},                                       connect_to,      "fd00:ec2::254",      0       },
+	{"public4",              SYS_connect,    {443},                                      connect_to,      "203.0.113.1",        0       },
+	{"public6",              SYS_connect,    {443},                                      connect_to,      "2001:db8::1",        0       },
+	{"mapped4",              SYS_connect,    {443},                                      connect_to,      "::ffff:203.0.113.1", 0       },
+	{"nat64",                SYS_connect,    {443},				      connect_to,      "64:ff9b::cb00:7101", 0       },
+	{"sixtofour",            SYS_connect,    {443},                                      connect_to,      "2002:cb00:7101::1",  0       },
+	{"foreign-dns",          SYS_sendto,     {0},                                        foreign_dns,     "203.0.113.53",       0       },
+	{"fast-open",            SYS_sendto,     {0},					fast_open,       "203.0.113.1",        0       },
+	{"so-mark",              SYS_setsockopt, {AF_INET, SOL_SOCKET, SO_MARK},             net_option,      NULL,                 0       },
+	{"ip-transparent",
+						      SYS_setsockopt,			 {AF_INET, IPPROTO_IP, IP_TRANSPARENT},
+						      net_option,											  NULL,
+						      0																  },
+	{"ip6-transparent",
+						      SYS_setsockopt,			 {AF_INET6, IPPROTO_IPV6, IPV6_TRANSPARENT},
+						      net_option,											  NULL,
+						      0																  },
+	{"source-route",         SYS_setsockopt, {AF_INET, IPPROTO_IP, IP_OPTIONS},          net_option,      NULL,                 0       },
+	{"bind-low",             SYS_bind,       {0},					bind_low,        NULL,                 0       },
+	{"fds-in-flight",        SYS_sendmsg,    {0},                                        flood_in_flight, NULL,                 0       },
 	TERMINAL("tiocsti", 0x5412),
 	TERMINAL("tiocsti-wide", 0x100005412ull),
 	TERMINAL("tioclinux", 0x541c),
 	TERMINAL("tioccons", 0x541d),
 	TERMINAL("tiocsetd", 0x5423),
 	TERMINAL("tiocslcktrmios", 0x5457),
-	{NULL,		   0,              {0},			   NULL,            NULL,              0       },
+	{NULL,		   0,              {0},					NULL,            NULL,                 0       },
 };

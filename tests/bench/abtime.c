@@ -4,6 +4,8 @@
  *
  *	abtime [-n ROUNDS] [-w WARM] :: NAME STEP... [:: NAME STEP...]
  *	STEP:  + COMMAND ARG...   is timed        - COMMAND ARG...   is not
+ *	       = COMMAND ARG...   is timed until what its program prints first: the time of
+ *	                          CLOCK_MONOTONIC in nanoseconds, by tests/bench/first.c
  *
  * A COMMAND that is @FILE runs the rest in the mount namespace that FILE is, so that two views of
  * the machine can be compared.  An argument %R becomes the round's number (for names that must be
@@ -27,7 +29,7 @@
 extern char **environ;
 
 struct step {
-	bool timed;
+	char mark;
 	char **argv;
 };
 struct work {
@@ -56,7 +58,7 @@ static double now_us(void)
 
 static bool is_mark(const char *s)
 {
-	return !strcmp(s, "+") || !strcmp(s, "-") || !strcmp(s, "::");
+	return !strcmp(s, "+") || !strcmp(s, "-") || !strcmp(s, "=") || !strcmp(s, "::");
 }
 
 /* argv is cut in place: each mark becomes the NULL that ends the command before it. */
@@ -73,11 +75,10 @@ static size_t parse(char **argv, struct work **out)
 			argv += 2;
 			continue;
 		}
-		if (n && (!strcmp(*argv, "+") || !strcmp(*argv, "-")) && argv[1] &&
-		    !is_mark(argv[1])) {
+		if (n && is_mark(*argv) && **argv != ':' && argv[1] && !is_mark(argv[1])) {
 			struct work *k = &w[n - 1];
 			k->steps = must_alloc(k->steps, (k->n_steps + 1) * sizeof(*k->steps));
-			k->steps[k->n_steps++] = (struct step){**argv == '+', argv + 1};
+			k->steps[k->n_steps++] = (struct step){**argv, argv + 1};
 			*argv++ = NULL;
 			while (*argv && !is_mark(*argv))
 				argv++;
@@ -131,7 +132,7 @@ static int open_view(const char *path)
 static double run_step(const struct step *s, unsigned round, long *peak_kib);
 static double run_in_view(const struct step *s, unsigned round, long *peak_kib)
 {
-	const struct step rest = {s->timed, s->argv + 1};
+	const struct step rest = {s->mark, s->argv + 1};
 	int own = open_view("/proc/self/ns/mnt"), view = open_view(s->argv[0] + 1);
 
 	enter(view);
@@ -142,8 +143,24 @@ static double run_in_view(const struct step *s, unsigned round, long *peak_kib)
 	return us;
 }
 
+/* Its first words, when it has said them. */
+static double told_us(int fd)
+{
+	char text[32];
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+
+	if (n <= 0) {
+		fputs("abtime: the program says no time\n", stderr);
+		exit(1);
+	}
+	text[n] = '\0';
+	return strtod(text, NULL) / 1e3;
+}
+
 static double run_step(const struct step *s, unsigned round, long *peak_kib)
 {
+	int out[2] = {-1, -1};
+
 	if (s->argv[0][0] == '@')
 		return run_in_view(s, round, peak_kib);
 	char **argv = with_round(s->argv, round);
@@ -154,7 +171,11 @@ static double run_step(const struct step *s, unsigned round, long *peak_kib)
 
 	posix_spawn_file_actions_init(&files);
 	posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
+	if (s->mark != '=')
+		posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
+	else if (pipe2(out, O_CLOEXEC) < 0 ||
+		 posix_spawn_file_actions_adddup2(&files, out[1], 1) != 0)
+		abort();
 	double from = now_us();
 	errno = posix_spawnp(&pid, argv[0], &files, NULL, argv, environ);
 	if (errno) {
@@ -164,6 +185,11 @@ static double run_step(const struct step *s, unsigned round, long *peak_kib)
 	while (wait4(pid, &status, 0, &usage) < 0 && errno == EINTR)
 		;
 	double us = now_us() - from;
+	if (s->mark == '=') {
+		close(out[1]);
+		us = told_us(out[0]) - from;
+		close(out[0]);
+	}
 	if (status) {
 		fprintf(stderr, "abtime: round %u: status %#x of:", round, status);
 		for (char **a = argv; *a; a++)
@@ -175,7 +201,7 @@ static double run_step(const struct step *s, unsigned round, long *peak_kib)
 	for (char **a = argv; *a; a++)
 		free(*a);
 	free(argv);
-	if (!s->timed)
+	if (s->mark == '-')
 		return 0;
 	if (usage.ru_maxrss > *peak_kib)
 		*peak_kib = usage.ru_maxrss;
@@ -212,7 +238,7 @@ int main(int argc, char **argv)
 	}
 	size_t n = parse(argv + optind, &w);
 	if (!n || !rounds) {
-		fputs("abtime [-n ROUNDS] [-w WARM] :: NAME +|- COMMAND... [:: NAME ...]\n",
+		fputs("abtime [-n ROUNDS] [-w WARM] :: NAME +|-|= COMMAND... [:: NAME ...]\n",
 		      stderr);
 		return 2;
 	}

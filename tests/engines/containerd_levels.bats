@@ -4,7 +4,7 @@
 
 load lib
 load engines
-load levels
+load limits
 load ctr
 
 setup_file()
@@ -185,6 +185,32 @@ ctr_exec()
 	expect 0 engine task metrics "$C"
 	has "$C"
 	has pids
+}
+
+# ended_by CLASS CODE STATUS SCRIPT OPTION...: with these options the container is ended, its shim lives on and has no child left
+ended_by()
+{
+	local class=$1 code=$2 status_of_task=$3 script=$4
+
+	shift 4
+	keep "$@" -- sh -c "$AWAIT; $script"
+	asked
+	expect 0 ctr_exec touch /tmp/go
+	told '"\(.status) \(.code)"' "$class $code"
+	eventually 10 task_is STOPPED || fail "it runs on"
+	no_warden
+	expect 0 engine task delete "$C"
+	has "exit code $status_of_task"
+	expect 0 engine container delete "$C"
+	LEFT=
+}
+
+@test "containerd standard: limits end a container, brig wait tells which, and the shim reaps the warden" {
+	ended_by memory 137 137 'tail /dev/zero; sleep 1000' --memory-limit 33554432
+	ended_by cpu-time 124 137 'while :; do :; done' --annotation dev.brig.time.cpu=1s
+	ended_by output 153 137 'while :; do echo 123456789; done' --annotation dev.brig.output.limit=1000
+	ended_by exited 7 7 'exit 7' --memory-limit 33554432
+	ended_by exited 7 7 'exit 7'
 }
 
 # refused_by_ctr REASON OPTION...

@@ -2,6 +2,8 @@
 # containerd with its CRI plug-in in the private machine, and short words for what a kubelet does.
 #
 #	CRI_LEVEL, CRI_HIGH_LEVEL  levels of the handlers brig and brig-high
+#	CRI_RANGES                 of the pods' addresses, as the plug-in host-local takes them
+CRI_RANGES='"ranges": [[{ "subnet": "10.99.0.0/24" }]]'
 
 PAUSE=localhost/pause:1
 
@@ -51,7 +53,7 @@ cri_config()
 	cat >"$dir/net.d/10-test.conflist" <<-EOF
 		{ "cniVersion": "0.4.0", "name": "test", "plugins": [ { "type": "bridge", "bridge": "cri0",
 		  "isGateway": true, "ipMasq": false, "ipam": { "type": "host-local",
-		  "dataDir": "/run/cni-ipam", "ranges": [[{ "subnet": "10.99.0.0/24" }]] } } ] }
+		  "dataDir": "/run/cni-ipam", $CRI_RANGES } } ] }
 	EOF
 	cat >"$dir/config.toml" <<-EOF
 		version = 2
@@ -138,7 +140,6 @@ pod()
 		runtime_handler: "brig" }'" | ${1:-.}")
 	expect 0 cri RunPodSandbox "$SANDBOX"
 	POD=$(jq -r .pod_sandbox_id <<<"$output")
-	PODS+=("$POD")
 }
 
 # container_new NAME JQ COMMAND...: creates one in the pod, id in CONTAINER
@@ -200,4 +201,16 @@ log_of()
 pod_gone()
 {
 	cri StopPodSandbox "{\"pod_sandbox_id\":\"$1\"}" && cri RemovePodSandbox "{\"pod_sandbox_id\":\"$1\"}"
-} >/dev/null 2>&1
+} >/dev/null
+
+# All that there are, so that a test that fails leaves none to the next.
+pods_gone()
+{
+	local pod pids=()
+
+	for pod in $(cri ListPodSandbox | jq -r '.items[].id'); do
+		pod_gone "$pod" &
+		pids+=($!)
+	done
+	all_end 55 "${pids[@]}"
+}

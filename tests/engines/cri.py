@@ -74,7 +74,9 @@ def main(argv):
         call = channel.unary_unary(path, request_serializer=request.SerializeToString,
                                    response_deserializer=answer.FromString)
         try:
-            print(json.dumps(plain(call(message, timeout=25))))
+            # Before lib.bash's inside() loses its patience, so that the reason is seen.
+            patience = float(os.environ.get("PATIENCE", 30)) - 5
+            print(json.dumps(plain(call(message, timeout=patience))))
         except grpc.RpcError as error:
             sys.exit(f"{error.code().name}: {error.details()}")
 

@@ -4,12 +4,14 @@
 
 ctr_test_down()
 {
-	[ -n "$SKIP_FILE" ] && return 0
-	if [ -n "$LEFT" ]; then
+	local left=$LEFT
+
+	LEFT=
+	test_down
+	if [ -n "$left" ]; then
 		engine task kill -s KILL "$C" >/dev/null 2>&1 || true
 		eventually 5 gone >/dev/null 2>&1 || true
 	fi
-	test_down
 }
 
 gone()

@@ -4,7 +4,7 @@
 
 load lib
 load engines
-load levels
+load limits
 
 setup_file()
 {
@@ -250,6 +250,45 @@ at_custom()
 
 @test "docker standard: a call that is never legitimate kills its process" {
 	check_violation_at_standard
+}
+
+@test "docker standard: a process killed for memory ends the container, and the result says so" {
+	check_out_of_memory_ends_all true
+}
+
+@test "docker standard: what was out of memory is restarted as its policy says" {
+	check_restart_after_memory
+}
+
+@test "docker standard: input, exit status, stop, kill, pause and exec under a warden" {
+	check_watched_life
+}
+
+@test "docker standard: a terminal under a warden" {
+	check_watched_terminal
+}
+
+@test "docker standard: brig wait tells the exit status, with and without a warden" {
+	check_wait_tells_exit
+}
+
+@test "docker standard: brig stats tells what a container uses" {
+	check_brig_stats
+}
+
+@test "docker standard: a limit of CPU time ends the container" {
+	AT=(--runtime brig-burst)
+	check_cpu_time
+}
+
+@test "docker standard: a limit of output ends the container, and its log has just that" {
+	AT=(--runtime brig-terse)
+	check_output_limit
+}
+
+@test "docker standard: whole cores are one container's" {
+	AT=(--runtime brig-cores)
+	check_whole_cores
 }
 
 @test "docker high: a container has single ids, no capabilities, a filter, an empty /proc and a warden" {

@@ -19,7 +19,7 @@ DEBIAN=localhost/debian:latest
 
 debian_up()
 {
-	local archive
+	local archive PATIENCE=100
 
 	[ -z "$SKIP_FILE" ] || return 0
 	export NO_DEBIAN=

@@ -187,7 +187,7 @@ machine_init()
 	# conmon writes into /, dockerd into /etc/docker, Podman into /var: nowhere but in the directory
 	# for temporary files, or it would be left on the machine the suite runs on.
 	mount --rbind "${TMPDIR:-/tmp}" "${TMPDIR:-/tmp}"
-	for mount in /etc/cni /etc/docker /var/lib /var/tmp /root; do
+	for mount in /etc/cni /etc/docker /var/lib /var/log /var/tmp /root; do
 		[ ! -d "$mount" ] || mount -t tmpfs -o mode=755 tmpfs "$mount"
 	done
 	chmod 1777 /var/tmp
@@ -230,17 +230,30 @@ machine_down()
 	[ -n "${MACHINE_DIR:-}" ] || return 0
 	if [ -n "${MACHINE:-}" ]; then
 		kill -KILL "$MACHINE" 2>/dev/null || true
-		wait "$(cat "$MACHINE_DIR/unshare.pid")" 2>/dev/null || true
+		eventually 20 ended "$(cat "$MACHINE_DIR/unshare.pid")" || {
+			echo "the machine does not end:"
+			descendants "$(cat "$MACHINE_DIR/unshare.pid")"
+		}
 	fi
 	cgroup_leave
 	rm -rf "$MACHINE_DIR"
 }
 
 # inside COMMAND...: runs it in the private machine. What hangs fails, and the next test can run.
+# PATIENCE: seconds for what takes long where other tests run, too.
 inside()
 {
-	timeout --foreground --kill-after 1 30 \
-		nsenter --target "$MACHINE" --mount --net --pid --cgroup -- "$@"
+	local start=$SECONDS status=0
+
+	# As a process group: nsenter's child outlives it otherwise, and holds on to a pipe to "run".
+	timeout --kill-after 1 "${PATIENCE:-30}" \
+		nsenter --target "$MACHINE" --mount --net --pid --cgroup -- "$@" || status=$?
+	# 124 and 137 can be the command's own, too.
+	case $status in 124 | 137)
+		[ $((SECONDS - start)) -lt "${PATIENCE:-30}" ] ||
+			echo "killed after ${PATIENCE:-30} seconds: $*" >&2 ;;
+	esac
+	return $status
 }
 
 # spawn LOG COMMAND...: starts a daemon in the private machine; it ends with the machine.
@@ -265,6 +278,61 @@ eventually()
 		[ "$SECONDS" -lt "$end" ] || return 1
 		sleep 0.05
 	done
+}
+
+# all_end SECONDS PID...: waits for commands that the test has in the background, and fails if one of
+# them fails or takes longer. A bare "wait" never ends here: bats' time limit (BATS_TEST_TIMEOUT) is a
+# child of each test.
+all_end()
+{
+	local end=$((SECONDS + $1)) seconds=$1 pid code failed=
+
+	shift
+	for pid; do
+		if ! eventually $((end - SECONDS)) ended "$pid"; then
+			failed+="$pid has not ended after $seconds seconds: $(descendants "$pid")"$'\n'
+			continue
+		fi
+		code=0
+		wait "$pid" || code=$?
+		[ $code -eq 0 ] || failed+="$pid ended with status $code"$'\n'
+	done
+	[ -z "$failed" ] || fail "$failed"
+}
+
+ended()
+{
+	[ ! -d "/proc/$1" ]
+}
+
+# --- what hangs -----------------------------------------------------------------------------------
+
+# How long processes have been there, and in which of the kernel's functions they wait.
+PS_COLUMNS=pid,ppid,stat,etimes,wchan:22,args
+
+# descendants PID: it and all that it has started, in this machine's numbers
+descendants()
+{
+	local all=("$1") next=("$1")
+
+	while mapfile -t next < <(pgrep -P "$(IFS=,; echo "${next[*]}")"); [ ${#next[@]} -gt 0 ]; do
+		all+=("${next[@]}")
+	done
+	ps -o $PS_COLUMNS --forest -p "$(IFS=,; echo "${all[*]}")" | cut -c -300
+}
+
+# What the private machine is at, for who reads of a failure: its processes, where brig's are in the
+# kernel, and who waits for a lock of a file.
+machine_state()
+{
+	local PATIENCE=10
+
+	echo "==> processes of the machine <=="
+	inside ps -e -o $PS_COLUMNS --forest | cut -c -300
+	inside sh -c 'for pid in $(pgrep "^(brig|exe$)"); do
+			echo "== $(cat /proc/$pid/comm) $pid:" $(sed "s/.* //; s/+.*//" /proc/$pid/stack | head -n 4)
+		done 2>/dev/null
+		grep -e "->" /proc/locks; true'
 }
 
 # expect STATUS COMMAND...: like run, and says what went wrong.

@@ -3,7 +3,7 @@
 
 load lib
 load engines
-load levels
+load limits
 
 setup_file()
 {
@@ -27,8 +27,8 @@ setup()
 
 teardown()
 {
-	[ -z "$POD" ] || engine pod rm -f -t 0 "$POD" >/dev/null 2>&1 || true
 	test_down
+	[ -z "$POD" ] || engine pod rm -f -t 0 "$POD" >/dev/null 2>&1 || true
 }
 
 # Podman's own ulimits, which are above the hard limit where CAP_SYS_RESOURCE is missing.
@@ -269,6 +269,45 @@ pid_of()
 
 @test "podman standard: a call that is never legitimate kills its process" {
 	check_violation_at_standard
+}
+
+@test "podman standard: a process killed for memory ends the container, and the result says so" {
+	check_out_of_memory_ends_all
+}
+
+@test "podman standard: what was out of memory is restarted as its policy says" {
+	check_restart_after_memory
+}
+
+@test "podman standard: input, exit status, stop, kill, pause and exec under a warden" {
+	check_watched_life
+}
+
+@test "podman standard: a terminal under a warden" {
+	check_watched_terminal
+}
+
+@test "podman standard: brig wait tells the exit status, with and without a warden" {
+	check_wait_tells_exit
+}
+
+@test "podman standard: brig stats tells what a container uses" {
+	check_brig_stats
+}
+
+@test "podman standard: a limit of CPU time ends the container" {
+	AT=(--annotation dev.brig.time.cpu=1s)
+	check_cpu_time
+}
+
+@test "podman standard: a limit of output ends the container, and its log has just that" {
+	AT=(--annotation dev.brig.output.limit=1000)
+	check_output_limit
+}
+
+@test "podman standard: whole cores are one container's" {
+	AT=(--annotation dev.brig.cpu.pin=cores)
+	check_whole_cores
 }
 
 @test "podman high: a container has single ids, no capabilities, a filter, an empty /proc and a warden" {

@@ -24,8 +24,8 @@ setup()
 
 teardown()
 {
-	[ -z "$POD" ] || engine pod rm -f -t 0 "$POD" >/dev/null 2>&1 || true
 	test_down
+	[ -z "$POD" ] || engine pod rm -f -t 0 "$POD" >/dev/null 2>&1 || true
 }
 
 # pod OPTION...: creates the pod $POD; in_pod ARGS...: a container of it in the background.

@@ -4,7 +4,7 @@
 
 load lib
 load engines
-load levels
+load limits
 load rootless
 
 setup_file()
@@ -129,6 +129,24 @@ refused_without_cgroup()
 	is $'1000\nout'
 	expect 0 once -t "$IMAGE" tty
 	has /dev/pts/0
+}
+
+# Podman ignores its own --memory without root on v1.
+@test "rootless standard: limits of memory, CPU time and output end a container" {
+	delegate
+	keep --annotation dev.brig.memory.limit=32m "$IMAGE" sh -c 'tail /dev/zero; sleep 1000'
+	expect 0 engine wait "$C"
+	is 137
+	another
+	keep --annotation dev.brig.time.cpu=300ms "$IMAGE" sh -c 'while :; do :; done'
+	expect 0 engine wait "$C"
+	is 137
+	another
+	keep --annotation dev.brig.output.limit=1000 "$IMAGE" sh -c 'while :; do echo 123456789; done'
+	expect 0 engine wait "$C"
+	is 137
+	[ "$(engine logs "$C" | wc -c)" -eq 1000 ]
+	no_warden
 }
 
 @test "rootless standard: volumes are written as the user" {

@@ -16,7 +16,7 @@
 
 #include "fault.h"
 
-enum { LIMIT_S = 20, MAX_ARGS = 24, MAX_RUNNING = 256 };
+enum { LIMIT_S = 20, MAX_ARGS = 48, MAX_RUNNING = 256 };
 
 static struct running {
 	pid_t pid;
@@ -114,20 +114,54 @@ bool next_level(void)
 	return n > 0;
 }
 
+const char *id_prefix(void)
+{
+	static char prefix[48];
+	const char *run = getenv("FAULT_RUN");
+
+	snprintf(prefix, sizeof(prefix), "flt-%s-%s-", run ? run : "0", level_name);
+	return prefix;
+}
+
+const char *named(const char *name)
+{
+	static char names[4][64];
+	static unsigned int next;
+	char *out = names[next++ % 4];
+
+	snprintf(out, sizeof(names[0]), "%s%s", id_prefix(), name);
+	return out;
+}
+
+/* For --env-fd 7 and --secret NAME=8. */
+static void take_secrets(void)
+{
+	int environment = open("environment", O_RDONLY | O_CLOEXEC);
+	int secret = open("secret", O_RDONLY | O_CLOEXEC);
+
+	if (dup2(environment, 7) < 0 || dup2(secret, 8) < 0)
+		_exit(99);
+}
+
 static void become_brig(const struct way *w, const char *const *args, int in, int out, int err)
 {
-	const char *argv[MAX_ARGS + 8] = {getenv("BRIG"), "--level", level(), "--system-config",
-					  "brig.json",    "--root",  "state"};
-	int n = 7;
+	const char *argv[MAX_ARGS + 8] = {getenv("BRIG"), "--system-config", "brig.json",
+					  "--root",       "state",           "--level"};
+	int n = 6;
+
+	argv[n++] = w->level ? w->level : level();
 
 	for (; *args && n < MAX_ARGS; args++)
 		argv[n++] = *args;
 	if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
 		_exit(99);
+	take_secrets();
 	setenv("BRIG_FAULT_STEP", w->step ? w->step : "", 1);
 	setenv("BRIG_FAULT_KIND", w->kind ? w->kind : "", 1);
 	if (w->list)
 		setenv("BRIG_FAULT_LIST", w->list, 1);
+	if (w->hide)
+		setenv("BRIG_FAULT_HIDE", w->hide, 1);
 	execv(argv[0], (char *const *)(size_t)argv);
 	_exit(99);
 }
@@ -226,6 +260,8 @@ void use_config(const char *name, const char *id)
 {
 	char path[128];
 
+	(void)unlink("log/audit.jsonl");
+	(void)unlink("log/audit.jsonl.lock");
 	snprintf(path, sizeof(path), "%s.json", name);
 	const char *p = slurp(path);
 	FILE *f = fopen("b/config.json", "we");

@@ -34,17 +34,17 @@ void left_baseline(void)
 	mounts = read_mounts();
 }
 
-static void describe(pid_t pid, char *text, size_t size)
+static void describe(pid_t pid, const char *file, char *text, size_t size)
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? 0 : read(fd, text, size - 1);
 	if (fd >= 0)
 		close(fd);
 	for (ssize_t i = 0; i < n; i++)
-		if (!text[i])
+		if (!text[i] || text[i] == '\n')
 			text[i] = ' ';
 	text[n > 0 ? n : 0] = '\0';
 }
@@ -64,6 +64,21 @@ static size_t processes(pid_t *pids, size_t max)
 	return n;
 }
 
+pid_t process_named(const char *name)
+{
+	pid_t pids[64];
+	size_t n = processes(pids, 64);
+	char comm[64];
+
+	for (size_t i = 0; i < n; i++) {
+		describe(pids[i], "comm", comm, sizeof(comm));
+		comm[strcspn(comm, " ")] = '\0';
+		if (strcmp(comm, name) == 0)
+			return pids[i];
+	}
+	return 0;
+}
+
 void find_processes(char **why, size_t allowed)
 {
 	pid_t pids[64];
@@ -77,10 +92,11 @@ void find_processes(char **why, size_t allowed)
 		nap_ms(ROUND_MS);
 	}
 	for (size_t i = 0; i < n; i++) {
-		char text[256];
+		char text[256], name[64];
 
-		describe(pids[i], text, sizeof(text));
-		find(why, "left: process %d %s", (int)pids[i], text);
+		describe(pids[i], "cmdline", text, sizeof(text));
+		describe(pids[i], "comm", name, sizeof(name));
+		find(why, "left: process %d %s: %s", (int)pids[i], name, text);
 	}
 }
 
@@ -89,7 +105,9 @@ static char **cgroups_why;
 static int is_ours(const char *path, const struct stat *st, int type, struct FTW *at)
 {
 	(void)st;
-	if (type == FTW_D && strncmp(path + at->base, "flt-", 4) == 0)
+	const char *ours = id_prefix();
+
+	if (type == FTW_D && strncmp(path + at->base, ours, strlen(ours)) == 0)
 		find(cgroups_why, "left: cgroup %s", path);
 	return 0;
 }
@@ -100,7 +118,7 @@ static void find_state(char **why)
 	struct dirent *de;
 
 	while (d && (de = readdir(d)))
-		if (de->d_name[0] != '.')
+		if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0)
 			find(why, "left: state of %s", de->d_name);
 	if (d)
 		closedir(d);
@@ -152,18 +170,48 @@ static void claims(claim_fn *fn, char **why)
 void left_drop_void_claims(void)
 {
 	claims(drop_if_void, NULL);
+	net_drop_void_claims();
 }
 
-/* Of a directory left over the next test would complain as well: one report is enough. */
+static bool was_there(const char *line, size_t n)
+{
+	for (const char *p = mounts; p && *p; p += strcspn(p, "\n") + 1)
+		if (strncmp(p, line, n) == 0 && (p[n] == '\n' || !p[n]))
+			return true;
+	return false;
+}
+
+/*
+ * Only what is new: a mount that somebody else on the machine had when we began goes from here as
+ * well when he removes the directory it is on.
+ */
 static void find_mounts(char **why)
 {
 	char *now = read_mounts();
 
-	if (strcmp(now, mounts) != 0) {
-		find(why, "left: mounts changed to");
-		find(why, "%s", now);
-	}
+	for (char *line = strtok(now, "\n"); line; line = strtok(NULL, "\n"))
+		if (!was_there(line, strlen(line)))
+			find(why, "left: mount %s", line);
 	free(now);
+}
+
+static bool log_was_full;
+
+void left_log_full(bool yes)
+{
+	log_was_full = yes;
+}
+
+void find_log(char **why)
+{
+	enum { TORN = 20, LIFECYCLE = 32 };
+	int status;
+
+	if (access("log/audit.jsonl", F_OK) < 0)
+		return;
+	status = BRIG(&(struct way){0}, "audit", "verify");
+	if (status != 0 && status != TORN && !(log_was_full && status == LIFECYCLE))
+		find(why, "audit verify: %d: %s", status, output());
 }
 
 void find_left(char **why)
@@ -174,4 +222,6 @@ void find_left(char **why)
 	find_state(why);
 	claims(complain, why);
 	find_mounts(why);
+	find_net_left(why);
+	find_log(why);
 }

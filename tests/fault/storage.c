@@ -38,10 +38,10 @@ static void full(const char *options)
 	bool created, started = false;
 
 	mount_state(options, 0, &why);
-	use_config("levelhooks", "flt-full");
-	created = BRIG(&plain, "create", "-b", "b", "flt-full") == 0;
+	use_config("levelhooks", named("full"));
+	created = BRIG(&plain, "create", "-b", "b", named("full")) == 0;
 	if (created)
-		started = BRIG(&plain, "start", "flt-full") == 0;
+		started = BRIG(&plain, "start", named("full")) == 0;
 	if ((!created || !started) && !strstr(output(), "o space left on device"))
 		find(&why, "the error does not say why: %s", output());
 	/* A start that failed must not leave a running program; at high there is a warden beside
@@ -49,7 +49,7 @@ static void full(const char *options)
 	find_processes(&why, !started ? 0 : strcmp(level(), "high") == 0 ? 2 : 1);
 	if (!created)
 		find_left(&why);
-	if (BRIG(&plain, "delete", "--force", "flt-full") != 0)
+	if (BRIG(&plain, "delete", "--force", named("full")) != 0)
 		find(&why, "delete --force: %s", output());
 	unmount_state(&why);
 	tell(why, "%s: state directory with %s: %s", level(), options,
@@ -59,10 +59,29 @@ static void full(const char *options)
 	free(why);
 }
 
-static void remount(unsigned long flags, char **why)
+static void make_writable(char **why)
 {
-	if (mount(NULL, "state", NULL, MS_REMOUNT | flags, NULL) < 0)
+	if (mount(NULL, "state", NULL, MS_REMOUNT, NULL) < 0)
 		find(why, "remount: %s", strerror(errno));
+	left_baseline();
+}
+
+/*
+ * For who comes by the path.  The file system itself cannot be: a warden has a file open for
+ * what it may have to write, and the kernel says EBUSY then.
+ */
+static void cover_read_only(char **why)
+{
+	if (mount("state", "state", NULL, MS_BIND, NULL) < 0 ||
+	    mount(NULL, "state", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) < 0)
+		find(why, "read-only bind mount: %s", strerror(errno));
+	left_baseline();
+}
+
+static void uncover(char **why)
+{
+	if (umount2("state", MNT_DETACH) < 0)
+		find(why, "umount: %s", strerror(errno));
 	left_baseline();
 }
 
@@ -71,24 +90,24 @@ static void read_only(void)
 	char *why = strdup("");
 
 	mount_state("mode=700", MS_RDONLY, &why);
-	use_config("long", "flt-ro");
-	if (BRIG(&plain, "create", "-b", "b", "flt-ro") == 0 ||
+	use_config("long", named("ro"));
+	if (BRIG(&plain, "create", "-b", "b", named("ro")) == 0 ||
 	    !strstr(output(), "ead-only file system"))
 		find(&why, "create: %s", output());
 	find_left(&why);
-	remount(0, &why);
-	if (BRIG(&plain, "create", "-b", "b", "flt-ro") != 0)
+	make_writable(&why);
+	if (BRIG(&plain, "create", "-b", "b", named("ro")) != 0)
 		find(&why, "create: %s", output());
-	remount(MS_RDONLY, &why);
-	if (BRIG(&plain, "start", "flt-ro") == 0 || !strstr(output(), "ead-only file system"))
+	cover_read_only(&why);
+	if (BRIG(&plain, "start", named("ro")) == 0 || !strstr(output(), "ead-only file system"))
 		find(&why, "start: %s", output());
 	find_processes(&why, 0);
-	if (BRIG(&plain, "delete", "--force", "flt-ro") == 0 ||
+	if (BRIG(&plain, "delete", "--force", named("ro")) == 0 ||
 	    !strstr(output(), "ead-only file system"))
 		find(&why, "delete: %s", output());
 	find_processes(&why, 0);
-	remount(0, &why);
-	if (BRIG(&plain, "delete", "--force", "flt-ro") != 0)
+	uncover(&why);
+	if (BRIG(&plain, "delete", "--force", named("ro")) != 0)
 		find(&why, "delete --force: %s", output());
 	unmount_state(&why);
 	tell(why, "%s: state directory that is or becomes read-only", level());

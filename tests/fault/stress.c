@@ -11,11 +11,11 @@
 
 #include "fault.h"
 
-enum { MANY = 100 };
+enum { MANY = 100, SOME = 50, FEW = 20, MAX_WORDS = 40 };
 
 static const struct way plain = {0};
 
-/* Kills the command within a time it usually takes; more often in the first half. */
+/* Kills the command at some instant of this time. */
 static void kill_somewhere(const char *const *args, long max_us)
 {
 	pid_t pid = brig_start(&plain, args);
@@ -27,8 +27,6 @@ static void kill_somewhere(const char *const *args, long max_us)
 	(void)brig_wait(pid);
 }
 
-#define KILL(max_us, ...) kill_somewhere((const char *const[]){__VA_ARGS__, NULL}, (max_us))
-
 static void delete_it(const char *id, int i, char **why)
 {
 	if (BRIG(&plain, "delete", "--force", id) != 0)
@@ -36,20 +34,66 @@ static void delete_it(const char *id, int i, char **why)
 	find_left(why);
 }
 
-static void killed_runs(void)
-{
-	char *why = strdup("");
+/* A way of running that is killed. */
+struct killed_run {
+	const char *name;
+	const char *levels;
+	const char *words; /* ID is the container */
+	bool dies;         /* nothing of it outlives brig */
+	int rounds;
+};
 
-	use_config("long", "flt-kill");
-	for (int i = 0; i < MANY && !*why; i++) {
-		KILL(12000, "run", "-b", "b", "flt-kill");
-		if (BRIG(&plain, "delete", "--force", "flt-kill") != 0)
+#define ALL     "custom standard high"
+#define LEVELS  "standard high"
+#define SANDBOX "--id ID --rootfs b/rootfs --timeout 1m "
+#define LIMITS                                                                                     \
+	"--cpu-time 30s --grace 1s --max-output 1m --fsize 1m --disk 16m --inodes 1000 "           \
+	"--memory 64m --pin cores "
+#define NET   "--id ID --rootfs b/rootfs --net veth --egress api.example.org "
+#define SLEEP "-- /bin/sleep 100"
+
+static const struct killed_run killed_runs[] = {
+	{"run in the foreground",         ALL,        "run -b b ID",                  false, MANY},
+	{"run -d",			ALL,        "run -d -b b ID",               false, SOME},
+	{"run with a wall clock",         LEVELS,     "run " SANDBOX SLEEP,           true,  MANY},
+	{"run as root with a wall clock", "standard", "run --user 0 " SANDBOX SLEEP,  true,  MANY},
+	{"run with all limits",           LEVELS,     "run " LIMITS SANDBOX SLEEP,    true,  SOME},
+	{"run with grants",               "custom",   "run " NET SLEEP,               false, FEW },
+	{"run with grants",               LEVELS,     "run --timeout 1m " NET SLEEP,  true,  FEW },
+	{"run -d with grants",            ALL,        "run -d " NET SLEEP,            false, FEW },
+	{"run -d with all limits",        LEVELS,     "run -d " LIMITS SANDBOX SLEEP, false, SOME},
+};
+enum { N_KILLED_RUNS = sizeof(killed_runs) / sizeof(killed_runs[0]) };
+
+static void killed_run(const struct killed_run *r)
+{
+	char *why = strdup(""), words[512], *save = NULL;
+	const char *args[MAX_WORDS + 1] = {0}, *id = named("kill");
+	size_t n = 0;
+
+	snprintf(words, sizeof(words), "%s", r->words);
+	for (char *p = strtok_r(words, " ", &save); p && n < MAX_WORDS;
+	     p = strtok_r(NULL, " ", &save))
+		args[n++] = strcmp(p, "ID") == 0 ? id : p;
+	use_config("long", id);
+	for (int i = 0; i < r->rounds && !*why; i++) {
+		kill_somewhere(args, i % 2 ? 12000 : strstr(r->words, "--net") ? 80000 : 40000);
+		if (r->dies)
+			find_processes(&why, 0);
+		if (BRIG(&plain, "delete", "--force", id) != 0)
 			find(&why, "round %d: delete --force: %s", i, output());
 		left_drop_void_claims();
-		delete_it("flt-kill", i, &why);
+		delete_it(id, i, &why);
 	}
-	tell(why, "%s: brig run in the foreground killed %d times", level(), MANY);
+	tell(why, "%s: brig %s killed %d times", level(), r->name, r->rounds);
 	free(why);
+}
+
+static void all_killed_runs(void)
+{
+	for (size_t i = 0; i < N_KILLED_RUNS; i++)
+		if (strstr(killed_runs[i].levels, level()))
+			killed_run(&killed_runs[i]);
 }
 
 /* What is done to a container that runs; it can be deleted and is not frozen for ever. */
@@ -57,20 +101,20 @@ static void killed_verb(const char *verb, const char *const *args, bool paused)
 {
 	char *why = strdup("");
 
-	use_config("long", "flt-kill");
+	use_config("long", named("kill"));
 	for (int i = 0; i < MANY && !*why; i++) {
-		if (BRIG(&plain, "run", "-d", "-b", "b", "flt-kill") != 0 ||
-		    (paused && BRIG(&plain, "pause", "flt-kill") != 0))
+		if (BRIG(&plain, "run", "-d", "-b", "b", named("kill")) != 0 ||
+		    (paused && BRIG(&plain, "pause", named("kill")) != 0))
 			find(&why, "round %d: %s", i, output());
 		kill_somewhere(args, 4000);
 		/* Whether it had come so far or not, the state is true and it goes on. */
-		if (BRIG(&plain, "state", "flt-kill") == 0 && strstr(output(), "\"paused\"") &&
-		    BRIG(&plain, "resume", "flt-kill") != 0)
+		if (BRIG(&plain, "state", named("kill")) == 0 && strstr(output(), "\"paused\"") &&
+		    BRIG(&plain, "resume", named("kill")) != 0)
 			find(&why, "round %d: resume: %s", i, output());
 		if (strcmp(verb, "delete") != 0 && strcmp(verb, "kill") != 0 &&
-		    BRIG(&plain, "exec", "flt-kill", "/bin/true") != 0)
+		    BRIG(&plain, "exec", named("kill"), "/bin/true") != 0)
 			find(&why, "round %d: does not go on: %s", i, output());
-		delete_it("flt-kill", i, &why);
+		delete_it(named("kill"), i, &why);
 	}
 	tell(why, "%s: brig %s killed %d times", level(), verb, MANY);
 	free(why);
@@ -83,9 +127,9 @@ static void in_a_row(void)
 {
 	char *why = strdup("");
 
-	use_config("true", "flt-row");
+	use_config("true", named("row"));
 	for (int i = 0; i < MANY && !*why; i++)
-		if (BRIG(&plain, "run", "-b", "b", "flt-row") != 0)
+		if (BRIG(&plain, "run", "-b", "b", named("row")) != 0)
 			find(&why, "round %d: %s", i, output());
 	find_left(&why);
 	tell(why, "%s: %d runs in a row", level(), MANY);
@@ -94,13 +138,13 @@ static void in_a_row(void)
 
 static void at_once(const char *verb, bool detached)
 {
-	char *why = strdup(""), ids[MANY][16];
+	char *why = strdup(""), ids[MANY][64];
 	pid_t pids[MANY];
 	int won = 0;
 
-	use_config(detached ? "long" : "true", "flt-many");
+	use_config(detached ? "long" : "true", named("many"));
 	for (int i = 0; i < MANY; i++) {
-		snprintf(ids[i], sizeof(ids[i]), "flt-%d", i);
+		snprintf(ids[i], sizeof(ids[i]), "%s%d", id_prefix(), i);
 		pids[i] = brig_start(&plain, (const char *const[]){verb, "-b", "b", ids[i],
 								   detached ? "-d" : NULL, NULL});
 	}
@@ -126,13 +170,15 @@ int main(void)
 	left_baseline();
 	srand((unsigned int)getpid());
 	while (next_level()) {
-		killed_runs();
-		KILLED("pause", false, "flt-kill");
-		KILLED("resume", true, "flt-kill");
-		KILLED("update", false, "--pids-limit", "50", "flt-kill");
-		KILLED("exec", false, "flt-kill", "/bin/true");
-		KILLED("kill", false, "flt-kill", "KILL");
-		KILLED("delete", false, "--force", "flt-kill");
+		all_killed_runs();
+		KILLED("pause", false, named("kill"));
+		KILLED("resume", true, named("kill"));
+		KILLED("update", false, "--pids-limit", "50", named("kill"));
+		KILLED("wait", false, named("kill"));
+		KILLED("stats", false, named("kill"));
+		KILLED("exec", false, named("kill"), "/bin/true");
+		KILLED("kill", false, named("kill"), "KILL");
+		KILLED("delete", false, "--force", named("kill"));
 		in_a_row();
 		at_once("run", false);
 		at_once("run", true);

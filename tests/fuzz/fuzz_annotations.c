@@ -46,6 +46,19 @@ static void narrower(struct arena *a, const struct level *l, const struct level 
 	}
 }
 
+/* A tenant's grants: nobody stands behind them, and none is for private addresses. */
+static void tenants(const struct policy *p, bool high)
+{
+	if ((high && p->network.n_grants) || p->network.n_grants > EGRESS_MAX_GRANTS)
+		abort();
+	for (size_t i = 0; i < p->network.n_grants; i++)
+		if (p->network.grants[i].backing != EGRESS_ASKED || p->network.grants[i].private_)
+			abort();
+	for (size_t i = 0; i < p->network.n_ingress; i++)
+		if (p->network.ingress[i].from != EGRESS_FROM_NODE)
+			abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	own_arena struct arena a = {0};
@@ -66,11 +79,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	p.direct = *data & 2;
 	e.msg[0] = '\0';
 	if (wishes_annotations(&a, &c, &w, &e) < 0 ||
-	    wishes_merge(&a, &p, &w, BY_ANNOTATION, NULL, &e) < 0) {
+	    wishes_merge(&a, &p, &w, BY_ANNOTATION, NULL, &e) < 0 ||
+	    network_finish(&a, &p, &e) < 0) {
 		if (!e.msg[0])
 			abort();
 		return 0;
 	}
 	narrower(&a, &p.level, &base);
+	tenants(&p, *data & 1);
+	for (size_t i = 0; i < p.n_io; i++) {
+		const uint64_t *r = p.io[i].rates;
+
+		if (strchr(p.io[i].device, '/') || !(r[0] | r[1] | r[2] | r[3]))
+			abort();
+	}
 	return 0;
 }

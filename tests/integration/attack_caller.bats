@@ -24,6 +24,13 @@ NO_EXECVEAT='.linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW",
 	out_is here
 }
 
+@test "what the caller had blocked or ignored is neither for the workload" {
+	config '.process.args = ["grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"]'
+	env --block-signal=TERM,USR1 --ignore-signal=HUP "${BR[@]}" run -b "$B" "$ID" \
+		>"$T/out" </dev/null 3>&-
+	is "$(tr -d '[:blank:]' <"$T/out" | paste -sd' ')" "SigBlk:0000000000000000 SigIgn:0000000000000000"
+}
+
 @test "the umask of the caller does not reach the workload" {
 	prog 'umask'
 	for m in 0 077; do

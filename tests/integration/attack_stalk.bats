@@ -73,3 +73,108 @@ filtered() {
 	for i in {1..40}; do ok run -b "$B" "$ID-2"; done
 	filtered
 }
+
+# hunter [CONFIG]: a stalker that looks for what each process has; out in $T/caught
+hunter() {
+	SECRET=word-of-the-host-$BATS_TEST_NUMBER
+	config --arg w "$SECRET" --arg f "$T/owned" '.process.args = ["stalk", "60", $w, $f]'"${1:+ | $1}"
+	"${BR[@]}" run -d -b "$B" "$ID" </dev/null >"$T/caught" 2>&1 3>&- || fail "$(cat "$T/caught")"
+	CAPS=$(grep CapEff "/proc/$("${BR[@]}" state "$ID" | jq .pid)/status")
+	export SECRET
+}
+got_nothing() {
+	[ -s "$T/caught" ] || fail "nothing was traced: the test shows nothing"
+	[ ! -e "$T/owned" ] || fail "a file of the host was written"
+	local bad
+	bad=$(grep -E 'other-root|written|word$' "$T/caught" | head -n 3)
+	[ -z "$bad" ] || fail "the host was within reach: $bad"
+	# its end of the pair by which it says that execve failed, and no other
+	bad=$(sed -E 's/ fd[0-9]+=socket:\[[0-9]+\]//' "$T/caught" | grep -E ' fd[0-9]+=' | head -n 3)
+	[ -z "$bad" ] || fail "descriptors beyond its own: $bad"
+	bad=$(grep -v "caps=${CAPS##*[[:space:]]}" "$T/caught" | head -n 3)
+	[ -z "$bad" ] || fail "capabilities beyond ${CAPS##*[[:space:]]}: $bad"
+	bad=$(grep -vE 'exe=(/bin/|/memfd:brig-stub)' "$T/caught" | head -n 3)
+	[ -z "$bad" ] || fail "brig itself was traced: $bad"
+}
+
+@test "exec into a container with CAP_SYS_PTRACE: its processes get nothing of the host" {
+	caps CAP_SYS_PTRACE
+	hunter
+	for i in {1..60}; do ok exec "$ID" true; done
+	got_nothing
+}
+
+@test "exec into a container with CAP_SYS_PTRACE: neither of who is given all capabilities" {
+	caps CAP_SYS_PTRACE CAP_DAC_OVERRIDE CAP_SYS_ADMIN CAP_SETPCAP
+	hunter
+	for i in {1..40}; do ok exec "$ID" true; done
+	got_nothing
+}
+
+@test "exec --cap CAP_SYS_PTRACE: who was given it gets nothing of the host from the next exec" {
+	config '.process.args = ["sleep", "60"]'
+	ok run -d -b "$B" "$ID"
+	export SECRET=word-of-the-host
+	"${BR[@]}" exec --cap CAP_SYS_PTRACE "$ID" stalk 10 "$SECRET" "$T/owned" </dev/null \
+		>"$T/caught" 2>&1 3>&- &
+	PIDS+=($!)
+	sleep 0.3
+	for i in {1..40}; do ok exec --cap CAP_SYS_PTRACE "$ID" true; done
+	CAPS=$(sed -n 's/.*caps=\([0-9a-f]*\).*/\1/p' "$T/caught" | sort | head -n 1)
+	got_nothing
+}
+
+@test "exec with a terminal into a container with CAP_SYS_PTRACE: no more is got" {
+	caps CAP_SYS_PTRACE
+	hunter
+	for i in {1..20}; do
+		script -qec "timeout 20 ${BR[*]} exec -t $ID true" /dev/null </dev/null >"$T/o" 3>&- ||
+			fail "$(cat "$T/o")"
+	done
+	got_nothing
+}
+
+@test "exec into a container with CAP_SYS_PTRACE: its filter is on from the birth on" {
+	caps CAP_SYS_PTRACE
+	hunter "$SECCOMP"
+	for i in {1..40}; do ok exec "$ID" true; done
+	got_nothing
+	filtered
+}
+
+@test "exec into a container with CAP_SYS_PTRACE whose filter forbids to fork: no more is got" {
+	caps CAP_SYS_PTRACE
+	hunter '.linux.seccomp = {"defaultAction": "SCMP_ACT_ALLOW",
+		"syscalls": [{"names": ["clone", "execveat"], "action": "SCMP_ACT_ERRNO"}]}'
+	for i in {1..20}; do ok exec "$ID" true; done
+	got_nothing
+}
+
+@test "exec into a joined pid namespace whose others may have CAP_SYS_PTRACE: no more is got" {
+	caps CAP_SYS_PTRACE
+	hunter
+	init_pid
+	config --arg p "/proc/$PID/ns" '.process.args = ["sleep", "60"]
+		| .linux.namespaces |= map(select(.type != "pid"))
+		| .linux.namespaces += [{"type": "pid", "path": ($p + "/pid")}]'
+	ok run -d -b "$B" "$ID-2"
+	sleep 0.3
+	# what the first process of that one shows while it is set up is another matter
+	rm -f "$T/owned"
+	: >"$T/caught"
+	for i in {1..20}; do ok exec "$ID-2" true; done
+	got_nothing
+}
+
+@test "exec into a container with CAP_SYS_PTRACE: who takes its sync pair and kills it does not hold up brig" {
+	caps CAP_SYS_PTRACE
+	config '.process.args = ["stalk", "60", "hold"]'
+	"${BR[@]}" run -d -b "$B" "$ID" </dev/null >"$T/caught" 2>&1 3>&- || fail "$(cat "$T/caught")"
+	for i in {1..12}; do
+		for detach in "" -d; do
+			b exec $detach "$ID" true
+			[ "$status" != 124 ] || fail "exec $detach, the ${i}th, hangs"
+		done
+	done
+	grep -q 'exe=/memfd:brig-stub' "$T/caught" || fail "nobody was caught in time: $(cat "$T/caught")"
+}

@@ -80,8 +80,10 @@ bad() {
 }
 
 @test "config.json with 10,000 levels" {
+	local open all
+	printf -v all '%10000s' ''
 	for open in '[' '{"a":'; do
-		{ printf '{"x":'; for ((n = 0; n < 10000; n++)); do printf '%s' "$open"; done; } >"$B/config.json"
+		printf '{"x":%s' "${all// /"$open"}" >"$B/config.json"
 		CHECKED_LATER=1 refused . create -b "$B" "$ID"
 	done
 	# complete and therefore valid JSON

@@ -213,3 +213,124 @@ load helpers
 	ok delete --force "$ID"
 	nothing_left
 }
+
+# damages of the file "$S"
+damage() {
+	case $1 in
+	empty) : >"$S" ;;
+	truncated) truncate -s 100 "$S" ;;
+	garbage) head -c 2000 /dev/urandom >"$S" ;;
+	zeros) head -c 2000 /dev/zero >"$S" ;;
+	'other id') sed "s/\"id\":\"$ID\"/\"id\":\"$ID-other\"/" "$S" >"$T/s" && cat "$T/s" >"$S" ;;
+	'no number') sed 's/"pid":[0-9]*/"pid":"x"/' "$S" >"$T/s" && cat "$T/s" >"$S" ;;
+	directory) rm "$S" && mkdir "$S" ;;
+	missing) rm "$S" ;;
+	esac
+}
+
+@test "delete --force of a container whose state.json is damaged ends and removes all of it" {
+	known_peer_failure runc crun
+	local how
+	for how in empty truncated garbage zeros 'other id' 'no number' directory missing; do
+		sleeps
+		init_pid
+		S=$R/$ID/state.json
+		damage "$how"
+		b delete "$ID"
+		[ "$how" = missing ] || [ "$status" != 0 ] || fail "$how: a running one was deleted"
+		kill -0 "$PID" || fail "$how: delete without --force ended it"
+		b delete --force "$ID"
+		is "$status" 0
+		gone "$PID"
+		[ ! -e "$R/$ID" ] || fail "$how: the state directory stays"
+		nothing_left
+	done
+}
+
+@test "delete --force: a state.json of another container does not end that one" {
+	known_peer_failure runc crun
+	sleeps
+	init_pid
+	other=$PID
+	ok run -d -b "$B" "$ID-2"
+	ID=$ID-2 init_pid
+	cat "$R/$ID/state.json" >"$R/$ID-2/state.json"
+	ok delete --force "$ID-2"
+	gone "$PID"
+	kill -0 "$other" || fail "the other one was ended"
+	status_is running
+}
+
+@test "delete --force with state.json and its copy damaged: says what to do, and removes nothing" {
+	known_peer_failure runc crun
+	sleeps
+	cp -a "$R/$ID" "$T/kept"
+	echo x >"$R/$ID/state.json"
+	echo x >"$R/$ID/state.copy"
+	no delete --force "$ID"
+	err_has "remove $R/$ID"
+	[ -e "$R/$ID/config.json" ]
+	cat "$T/kept/state.json" >"$R/$ID/state.json"
+	ok delete --force "$ID"
+}
+
+@test "delete --force with state.json and its copy gone: the container's processes are not left behind unsaid" {
+	known_peer_failure runc crun
+	sleeps
+	init_pid
+	cp -a "$R/$ID" "$T/kept"
+	rm "$R/$ID/state.json" "$R/$ID/state.copy"
+	no delete "$ID"
+	no delete --force "$ID"
+	err_has "remove $R/$ID"
+	kill -0 "$PID"
+	cat "$T/kept/state.json" >"$R/$ID/state.json"
+	ok delete --force "$ID"
+	gone "$PID"
+}
+
+@test "a run with too few descriptors, however few: refused, nothing left" {
+	known_peer_failure runc crun
+	config '.process.args = ["true"]'
+	for n in {7..40}; do
+		status=0
+		(
+			ulimit -n "$n"
+			"${FG[@]}" 10 "${BR[@]}" run -b "$B" "$ID" </dev/null >"$T/out" 2>"$T/err" 3>&-
+		) || status=$?
+		[ "$status" -le 1 ] || fail "$n: $status $(<"$T/err")"
+		[ ! -e "$R/$ID" ] || fail "$n descriptors: its state stays: $(<"$T/err")"
+		[ "$status" = 1 ] || break
+	done
+	is "$status" 0
+	nothing_left
+}
+
+@test "a brig that was killed before its cgroup was made: delete --force ends nobody else's there" {
+	known_peer_failure runc crun
+	sleeps
+	local dir=$R/$ID d
+	init_pid
+	# its first state, as it is on disk before the cgroup is made
+	mkdir "$T/first"
+	jq -c '.status = "creating" | .pid = 0 | .startTime = 0' "$dir/state.json" >"$T/first/state.json"
+	cp "$dir/config.json" "$T/first/"
+	dirs=$(jq -r '.cgroup.dirs[].path' "$dir/state.json")
+	ok delete --force "$ID"
+	# meanwhile others come
+	sleep 100 3>&- &
+	other=$!
+	PIDS+=("$other")
+	for d in $dirs; do
+		mkdir -p "$d"
+		[[ $d == *cpuset* ]] || echo "$other" >"$d/cgroup.procs"
+	done
+	cp -a "$T/first" "$dir"
+	b delete --force "$ID"
+	is "$status" 0
+	kill -0 "$other" || fail "delete --force ended a process of others"
+	[ ! -e "$dir" ]
+	kill "$other"
+	wait "$other" || :
+	for d in $dirs; do rmdir "$d" 2>/dev/null || :; done
+}

@@ -74,6 +74,63 @@ resources() { sleeps ".linux.resources += {$1}"; }
 	rmdir "/sys/fs/cgroup/pids/$ID-busy"
 }
 
+@test "processes of others in the cgroup asked for are not killed by a delete --force" {
+	local dir=freezer
+	known_peer_failure runc crun # 1.1.5 takes it
+	[ -d /sys/fs/cgroup/freezer ] || dir=
+	mkdir "/sys/fs/cgroup/$dir/$ID-busy"
+	sleep 100 3>&- &
+	PIDS+=($!)
+	echo $! >"/sys/fs/cgroup/$dir/$ID-busy/cgroup.procs"
+	config ".linux.cgroupsPath = \"/$ID-busy\""
+	CHECKED_LATER=1 refused "not empty" run -b "$B" "$ID"
+	b delete --force "$ID"
+	kill -0 "$!"
+	kill "$!"
+	wait "$!" || :
+	rmdir "/sys/fs/cgroup/$dir/$ID-busy"
+}
+
+@test "the cgroup of a container that has ended is refused for another: deleting the first would end the second" {
+	known_peer_failure runc crun # they take it
+	prog true ".linux.cgroupsPath = \"/$ID-both\""
+	ok run -d -b "$B" "$ID"
+	becomes stopped
+	no run -d -b "$B" "$ID-2"
+	err_has "of container $ID"
+	[ ! -e "$R/$ID-2" ]
+	ok delete "$ID"
+	ok run -d -b "$B" "$ID-2"
+	ok delete --force "$ID-2"
+}
+
+@test "a cgroup that is another's by now, at the same path, is not ended by the delete of who had it first" {
+	known_peer_failure runc crun # they kill what is in it
+	local d
+	prog 'sleep 100' ".linux.cgroupsPath = \"/$ID-both\""
+	ok create -b "$B" "$ID"
+	kill -9 "$(jq .pid "$R/$ID/state.json")"
+	becomes stopped
+	# As systemd does with what is empty, and a reboot.
+	while read -r d; do rmdir "$d"; done < <(jq -r '.cgroup.dirs[].path' "$R/$ID/state.json")
+	ok run -d -b "$B" "$ID-2"
+	ok delete "$ID"
+	ok exec "$ID-2" true
+	while read -r d; do [ -d "$d" ] || fail "$d is gone"; done < <(jq -r '.cgroup.dirs[].path' "$R/$ID-2/state.json")
+	ok delete --force "$ID-2"
+	# A directory of others', then: nothing of it is known.
+	ok create -b "$B" "$ID"
+	kill -9 "$(jq .pid "$R/$ID/state.json")"
+	becomes stopped
+	while read -r d; do rmdir "$d" && mkdir "$d"; done < <(jq -r '.cgroup.dirs[].path' "$R/$ID/state.json")
+	ok run -d -b "$B" "$ID-2"
+	ok delete "$ID"
+	ok exec "$ID-2" true
+	jq -r '.cgroup.dirs[].path' "$R/$ID-2/state.json" >"$T/dirs"
+	ok delete --force "$ID-2"
+	while read -r d; do rmdir "$d"; done <"$T/dirs"
+}
+
 @test "pids.limit" {
 	resources '"pids": {"limit": 20}'
 	cg_is pids pids.max 20 pids.max

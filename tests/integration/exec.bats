@@ -317,3 +317,43 @@ more_setup() {
 	no exec --apparmor nosuchprofile "$ID" true
 	is "$status" 255
 }
+
+# ended_by_term PID: that exec ends within five seconds of a SIGTERM
+ended_by_term() {
+	local rc=0
+	kill -TERM "$1"
+	wait_for 5 eval "! kill -0 $1 2>/dev/null || grep -q '^State:.Z' /proc/$1/status" ||
+		fail "SIGTERM does not end exec"
+	wait "$1" || rc=$?
+	is "$rc" 143
+}
+# Its first process, and nothing that an exec has left.
+alone() {
+	wait_for 5 eval '[ "$("${BR[@]}" ps -f json "$ID" | jq length)" = 1 ]' ||
+		fail "left: $("${BR[@]}" ps "$ID")"
+}
+
+@test "exec ended by SIGTERM before its program runs: ends in time, and leaves nothing" {
+	ok pause "$ID"
+	"${BR[@]}" exec --ignore-paused "$ID" sleep 100 </dev/null >"$T/o" 2>&1 3>&- &
+	local p=$!
+	PIDS+=("$p")
+	sleep 0.5
+	ended_by_term "$p"
+	ok resume "$ID"
+	alone
+}
+
+@test "exec ended by SIGTERM at any time: ends in time, and leaves nothing" {
+	local i n p
+	for i in {0..30}; do
+		"${BR[@]}" exec "$ID" sleep 100 </dev/null >"$T/o" 2>&1 3>&- &
+		p=$!
+		PIDS+=("$p")
+		# no signal for the shell that is about to become it
+		for n in {1..500}; do [ ! "/proc/$p/exe" -ef "$BRIG" ] || break; done
+		sleep "0.00$((i / 3))"
+		ended_by_term "$p"
+	done
+	alone
+}

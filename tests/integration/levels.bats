@@ -231,6 +231,9 @@ cp_probe() { cp "$TOP/build/bin/probe" "$B/rootfs/bin/probe"; }
 
 @test "levels: a working directory and mount points that the image lacks; the image stays as it was" {
 	local before
+	# of its own: a link made or removed by a test beside this one would be seen
+	rm -rf "$B/rootfs"
+	cp -a "$BASE_ROOTFS" "$B/rootfs"
 	mkdir "$T/vol" && echo word >"$T/vol/f"
 	config --arg v "$T/vol" '.process.cwd = "/not/there"
 		| .mounts += [{"destination": "/mnt/a/b", "type": "bind", "source": $v, "options": ["bind", "ro"]},

@@ -47,6 +47,21 @@ in_cgroup() { # FILE...: what they hold, on one line
 	done
 }
 
+# Linux 6.12's devpts takes no gid= that large, which config.json gives.
+@test "levels v2: ids of the host from 2^31 on, and terminals there" {
+	root_on_disk
+	printf '{"v": 1, "ids": {"directory": "%s/ids", "first": %d, "count": 1048576}, "audit": {"path": "%s/audit/audit.jsonl"}}\n' \
+		"$T" $((200 << 24)) "$T" >"$T/brig.json"
+	config '.process.args = ["sleep", "100"] | .mounts |= map(if .type == "devpts" then .options |= (. + ["gid=5"] | unique) else . end)'
+	for level in standard high; do
+		ok --level $level --system-config "$T/brig.json" create -b "$B" "$ID"
+		ok start "$ID"
+		ok exec --tty "$ID" sh -c 'echo $(($(awk "NR == 1 { print \$2 }" /proc/self/uid_map) >> 31)); stat -c %u $(tty)'
+		is "${out//$'\r'/}" $'1\n0'
+		ok delete --force "$ID"
+	done
+}
+
 @test "levels v2: an OOM kill and the wall clock end all of it" {
 	root_on_disk
 	config '.process.args = ["sh", "-c", "sleep 100 & (x=$(head -c 90000000 /dev/zero | tr \"\\0\" x)); echo survived"]
@@ -82,7 +97,14 @@ in_cgroup() { # FILE...: what they hold, on one line
 
 @test "levels v2: what Linux 6.1 lacks is refused, copied or recorded" {
 	! kernel_at_least 6.3 || skip "this kernel has it"
-	refused 'file system of .* cannot be id-mapped' --level standard run -b "$B" "$ID"
+	mkdir "$T/memory"
+	mount -t tmpfs memory "$T/memory"
+	MOUNTED+=("$T/memory")
+	cp -a "$B/rootfs" "$T/memory/root"
+	config --arg r "$T/memory/root" '.root.path = $r'
+	no --level standard run -b "$B" "$ID" # not "refused": the tmpfs is a mount of the test's own
+	grep -q 'file system of .* cannot be id-mapped' <<<"$err" || fail "$err"
+	[ ! -e "$R/$ID" ]
 	config '.annotations = {"dev.brig.root.private": "true"}'
 	prog 'stat -c %u /bin/busybox'
 	ok --level high run -b "$B" "$ID"
@@ -124,4 +146,47 @@ in_cgroup() { # FILE...: what they hold, on one line
 	run as systemd-run --user --scope -q -p Delegate=yes "$T/brig" run --level high --memory 64M --cpus 0.5 --rootfs "$B/rootfs" -- \
 		sh -c 'id -u; cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory.oom.group; nproc'
 	is "$output" $'1000\n67108864\n1\n1'
+}
+
+@test "levels v2: exclusive cores are a partition, which ends with the sandbox" {
+	[ "$(nproc)" -ge 2 ] || skip "needs two CPUs"
+	root_on_disk
+	local before others max
+	max=$(nproc)
+	printf '{"v": 1, "ids": {"directory": "%s"}, "cpu": {"directory": "%s", "exclusive_max": %s}}' \
+		"$T/ids" "$T/cpus" "$max" >"$T/brig.json"
+	BR=("$BRIG" --system-config "$T/brig.json" --root "$R")
+	before=$(</sys/fs/cgroup/cpuset.cpus.effective)
+	config '.process.args = ["sleep", "100"] | .annotations["dev.brig.cpu.pin"] = "cores"'
+	ok --level high create -b "$B" "$ID"
+	is "$(in_cgroup cpuset.cpus.partition)" root
+	is "$(in_cgroup cpuset.cpus)" "$(in_cgroup cpuset.cpus.effective)"
+	ok policy explain "$ID"
+	out_has 'cpu.partition +host +set +- +nobody else runs on these CPUs +root'
+	others=$(</sys/fs/cgroup/cpuset.cpus.effective)
+	[ "$others" != "$before" ] || fail "root has still $others"
+	ok start "$ID"
+	init_pid
+	grep -q "Cpus_allowed_list:.$(in_cgroup cpuset.cpus)\$" "/proc/$PID/status"
+	# what is not pinned runs elsewhere
+	config 'del(.annotations) | .process.args = ["grep", "Cpus_allowed_list:", "/proc/self/status"]'
+	ok --level standard run -b "$B" "$ID-2"
+	out_is "Cpus_allowed_list:	$others"
+	# one that is dead, but not deleted, gives its partition up to who needs it
+	kill -9 "$PID"
+	becomes stopped
+	config '.annotations["dev.brig.cpu.pin"] = "cores" | .linux.resources.cpu.cpus = $c' --arg c \
+		"$(in_cgroup cpuset.cpus)"
+	ok --level high run -b "$B" "$ID-3"
+	out_is "Cpus_allowed_list:	$(in_cgroup cpuset.cpus)"
+	ok delete "$ID"
+	is "$(</sys/fs/cgroup/cpuset.cpus.effective)" "$before"
+	# below a cgroup that is no partition there can be none: recorded
+	config --arg p "/$ID-up/$ID" '.linux.cgroupsPath = $p | del(.linux.resources.cpu) | .process.args = ["sleep", "100"]'
+	ok --level high create -b "$B" "$ID"
+	is "$(in_cgroup cpuset.cpus.partition)" member
+	ok policy explain "$ID"
+	out_has 'cpu.partition +host +recorded +- +others of the host may run there: .* not in force'
+	ok delete --force "$ID"
+	rmdir "/sys/fs/cgroup/$ID-up"
 }

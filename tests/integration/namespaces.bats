@@ -289,3 +289,17 @@ holder() {
 	says 'ls /sys/fs/cgroup | wc -l'
 	[ "$out" -ge 1 ]
 }
+
+@test "no network namespace may be made: the error names the limit" {
+	known_peer_failure runc crun
+	config '.process.args = ["true"] | del(.linux.resources)'
+	cat >"$T/script" <<-END
+		echo 0 >/proc/sys/user/max_net_namespaces || exit 99
+		"$BRIG" ${RUNTIME_FLAGS[*]} --root "$R" run -b "$B" "$ID"
+	END
+	status=0
+	"${FG[@]}" 10 unshare -Urmpf --mount-proc sh "$T/script" </dev/null >"$T/out" 2>"$T/err" 3>&- || status=$?
+	is "$status" 1
+	grep -q 'user.max_' "$T/err" || fail "$(<"$T/err")"
+	nothing_left
+}

@@ -233,3 +233,10 @@ on_tty() {
 	is "$status" 0
 	out_lacks '[0-9] [/a-z]'
 }
+
+@test "exec with terminal: the program has the size of the caller's terminal from its start on" {
+	config '.process.args = ["sleep","100"] | .process.terminal = false'
+	ok run -d -b "$B" "$ID"
+	on_tty "stty rows 33 cols 77; for i in 1 2 3 4 5 6 7 8 9 10; do ${BR[*]} exec -t $ID inside winsize; done"
+	is "$(grep -c '33 77' <<<"$out")" 10
+}

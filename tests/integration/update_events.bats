@@ -181,6 +181,95 @@ load helpers
 	rm -f "$B/rootfs/dev/shm-fill"
 }
 
+# unchanged: what limited says; three different hierarchies on v1
+limited() {
+	prog 'head -c 20000000 /dev/zero | tail -c 19999999 | sleep 100' \
+		'.linux.resources += {"memory": {"limit": 67108864, "swap": 67108864}, "pids": {"limit": 30},
+			"cpu": {"shares": 300, "cpus": "0"}}'
+	ok run -d -b "$B" "$ID"
+	wait_for 60 uses memory.usage_in_bytes memory.current
+}
+uses() {
+	cg memory "$1" "$2"
+	[ "$value" -gt 19000000 ]
+}
+unchanged() {
+	is "$status" 1
+	cg_is memory memory.limit_in_bytes 67108864 memory.max
+	cg_is memory memory.memsw.limit_in_bytes 67108864 memory.swap.max 0
+	cg_is pids pids.max 30 pids.max
+	cg_is cpu cpu.shares 300 cpu.weight 39
+	cg_is cpuset cpuset.cpus 0 cpuset.cpus
+	status_is running
+}
+
+@test "update of memory below what is in use is refused in words, and nothing is changed" {
+	known_peer_failure runc crun
+	limited
+	no update --pids-limit 44 --cpu-share 600 --cpuset-cpus 1 --memory 5M "$ID"
+	err_has 'memory limit 5242880 is below the [0-9]+ bytes in use'
+	unchanged
+	no update --memory 5M --memory-swap 5M "$ID"
+	err_has 'is below the [0-9]+ bytes in use'
+	unchanged
+	ok update --memory 50M "$ID"
+	cg_is memory memory.limit_in_bytes 52428800 memory.max
+}
+
+@test "update of memory above the limit of memory and swap says what is missing" {
+	requires hybrid
+	known_peer_failure runc crun
+	limited
+	no update --memory 100M --pids-limit 44 "$ID"
+	err_has 'memory limit 104857600 is above the limit 67108864 of memory and swap'
+	unchanged
+	ok update --memory 100M --memory-swap 100M "$ID"
+	cg_is memory memory.limit_in_bytes 104857600
+}
+
+@test "update with limits of 0 leaves them, as engines mean it; 0 processes is one" {
+	known_peer_failure runc crun
+	limited
+	echo '{"memory": {"limit": 0, "swap": 0, "reservation": 0}, "cpu": {"quota": 0, "period": 0, "shares": 0}}' >"$T/r.json"
+	ok update -r "$T/r.json" "$ID"
+	ok update --memory 0 --memory-swap 0 --cpu-quota 0 --cpu-share 0 "$ID"
+	status=1 unchanged
+	# Below what there is the kernel only lets nobody fork.
+	ok update --pids-limit 0 "$ID"
+	cg_is pids pids.max 1 pids.max
+	status_is running
+}
+
+@test "update with absurd numbers, units and sets is refused, and nothing is changed" {
+	known_peer_failure runc crun
+	limited
+	local a
+	for a in "--memory 9223372036854775808" "--memory 8E" "--memory -5" "--memory 1.5G" "--memory 12Q" \
+		"--memory 0x1000" "--memory-swap 1T1" "--pids-limit 99999999999999" "--pids-limit 1e3" "--pids-limit 10k" \
+		"--cpu-period 5" "--cpu-period 2000000" "--cpu-period -100000" "--cpu-quota 1" "--cpu-quota 99999999999999" \
+		"--cpu-quota 50%" "--cpuset-cpus 77" "--cpuset-cpus 0-5000" "--cpuset-cpus 1-0" "--cpuset-cpus -1" \
+		"--cpuset-cpus all,0" "--cpuset-cpus x" "--cpuset-mems 99" "--blkio-weight 70000" "--cpu-idle 7"; do
+		# shellcheck disable=SC2086
+		no update --pids-limit 44 --memory 60M $a "$ID"
+		unchanged
+	done
+	for a in '{"memory": {"limit": -5}}' '{"memory": {"limit": "5M"}}' '{"memory": {"limit": 1e9}}' \
+		'{"pids": {"limit": 99999999999999999999}}' '{"cpu": {"cpus": "77"}}' '{"cpu": {"quota": 1}}' \
+		'{"memory": {"swappiness": 101}}' '[]' '7' ''; do
+		echo "$a" >"$T/r.json"
+		no update --pids-limit 44 -r "$T/r.json" "$ID"
+		unchanged
+	done
+}
+
+@test "update with CPUs that do not exist names those that do" {
+	known_peer_failure runc crun
+	limited
+	no update --cpuset-cpus 77 "$ID"
+	err_has 'only (CPUs )?[0-9,-]+ .*can be had'
+	unchanged
+}
+
 @test "update of a stopped container fails" {
 	creates
 	ok start "$ID"

@@ -62,6 +62,57 @@ subgroups() {
 	file_is cpu.max '30000 50000'
 }
 
+uses() { file memory.current && [ "$value" -gt "$1" ]; }
+
+@test "v2: update refuses memory below what is in use, which the kernel would kill for" {
+	prog 'head -c 30000000 /dev/zero | tail -c 29999999 | sleep 100' \
+		'.linux.resources += {"memory": {"limit": 83886080, "swap": 83886080}, "pids": {"limit": 33}}'
+	ok run -d -b "$B" "$ID"
+	wait_for 60 uses 29000000
+	no update --memory 8388608 --memory-swap 8388608 --pids-limit 44 "$ID"
+	err_has 'memory limit 8388608 is below the [0-9]+ bytes in use'
+	file_is memory.max 83886080
+	file_is memory.high max
+	file_is pids.max 33
+	status_is running
+	file memory.events
+	[[ $value == *'oom_kill 0'* ]]
+	ok update --memory 62914560 --memory-swap 62914560 "$ID"
+	file_is memory.max 62914560
+	status_is running
+}
+
+@test "v2: update frees what can be freed before it lowers the limit" {
+	# Page cache of a file that nobody writes any more, on the disk of the machine.
+	prog 'dd if=/dev/zero of=/big bs=1M count=40 2>/dev/null; sync; echo x >/tmp/done; sleep 100' \
+		'.linux.resources += {"memory": {"limit": 83886080, "swap": 83886080}}'
+	ok run -d -b "$B" "$ID"
+	appears "$B/rootfs/tmp/done"
+	[ "$(stat -fc %T "$B/rootfs")" != tmpfs ] || skip "tests are on a tmpfs: nothing can be freed"
+	ok update --memory 12582912 --memory-swap 12582912 "$ID"
+	file_is memory.max 12582912
+	status_is running
+	rm -f "$B/rootfs/big"
+}
+
+@test "v2: update with CPUs that cannot be had is refused" {
+	sleeps '.linux.resources.cpu = {"cpus": "0"} | .linux.resources.pids.limit = 33'
+	no update --cpuset-cpus 999 --pids-limit 44 "$ID"
+	err_has 'can be had'
+	file_is cpuset.cpus 0
+	file_is pids.max 33
+}
+
+@test "v2: stats tells what v2 counts" {
+	sleeps '.linux.resources += {"memory": {"limit": 83886080, "swap": 83886080}, "pids": {"limit": 33}}'
+	ok stats --format json "$ID"
+	jq -e '.sandboxes[0] | .cpu.totalUs > 0 and .cpu.throttledPeriods == 0 and .memory.bytes > 0
+		and .memory.limit == 83886080 and .memory.oomKills == 0 and .memory.limitHits >= 0
+		and .pids == (.pids + {"current": 1, "limit": 33, "refused": 0})' "$T/out"
+	ok stats --all --format openmetrics
+	"$TOP/tests/lib/openmetrics" "$T/out"
+}
+
 @test "v2: device rules are in force" {
 	caps CAP_MKNOD
 	says 'mknod /tmp/kmsg c 1 11 && head -c1 /tmp/kmsg 2>&1; echo x >/dev/null && echo fine'

@@ -20,6 +20,8 @@ timed() { config ".annotations = {\"dev.brig.time.wall\": \"$1\"}${2:+ | $2}"; }
 	creates
 	w=$(warden_of)
 	is "$(<"/proc/$w/comm")" brig-warden
+	ok state "$ID"
+	is "$(jq .brig.warden.pid "$T/out")" "$w"
 	is "$(awk '{print $6}' "/proc/$w/stat")" "$w"
 	is "$(awk '/^Seccomp:/ {print $2}' "/proc/$w/status")" 2
 	is "$(awk '/^CapPrm:/ {print $2}' "/proc/$w/status")" 0000000000000020

@@ -4,6 +4,7 @@
 #
 #	at LEVEL            what follows runs at it, whatever BRIG_FLAGS says
 #	admin JSON          further members of brig.json;  level_file NAME JSON: those of a level
+#	own_ids             ids that no other test has while this one runs, for admin's file
 #	direct ARGS         b run --rootfs of the test's bundle;  succeeds ARGS: status must be 0
 #	refuses RE ARGS     exactly one line that matches, status 125, nothing left
 
@@ -13,8 +14,27 @@ at() {
 }
 
 admin() {
-	printf '{"v": 1, "levels": "%s", "ids": {"directory": "%s"%s}%s}\n' "$T/levels" "$T/ids" \
-		"${IDS:+, $IDS}" "${1:+, $1}" >"$T/brig.json"
+	local log="\"audit\": {\"path\": \"$T/audit/audit.jsonl\"}"
+	[[ $1 != *'"audit"'* ]] || log=''
+	printf '{"v": 1, "levels": "%s", "ids": {"directory": "%s"%s}%s%s}\n' "$T/levels" "$T/ids" \
+		"${IDS:+, $IDS}" "${1:+, $1}" "${log:+, $log}" >"$T/brig.json"
+}
+
+# A process of the host with one of a sandbox's ids is a stranger to it: tests beside each other
+# must not share them.  A claim counts as long as the process of its number lives.
+own_ids() {
+	local n claims=${TMPDIR:-/tmp}/brig-test-ids
+	mkdir -p "$claims"
+	n=$(
+		exec 9>"$claims/lock"
+		flock 9
+		for ((n = 20; n < 250; n++)); do
+			[ -e "/proc/$(cat "$claims/$n" 2>/dev/null || echo gone)" ] || break
+		done
+		echo "$1" >"$claims/$n"
+		echo "$n"
+	)
+	IDS="\"first\": $((n << 24)), \"count\": 16777216"
 }
 
 level_file() {

@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct verb *const tables[] = {identity_verbs, file_verbs, process_verbs};
+static const struct verb *const tables[] = {identity_verbs, file_verbs,  process_verbs,
+					    bomb_verbs,     net_verbs,   forge_verbs,
+					    dns_verbs,      crowd_verbs, tree_verbs};
 
 int verdict(long result)
 {
@@ -31,14 +33,17 @@ static int usage(void)
 	return 2;
 }
 
+int probe(int argc, char **argv)
+{
+	for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
+		for (const struct verb *v = tables[t]; v->name; v++)
+			if (!strcmp(v->name, argv[0]) && argc - 1 >= v->min_args)
+				return v->run(argc, argv);
+	return usage();
+}
+
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc < 2)
-		return usage();
-	for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
-		for (const struct verb *v = tables[t]; v->name; v++)
-			if (!strcmp(v->name, argv[1]) && argc - 2 >= v->min_args)
-				return v->run(argc - 1, argv + 1);
-	return usage();
+	return argc < 2 ? usage() : probe(argc - 1, argv + 1);
 }

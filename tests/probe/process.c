@@ -77,6 +77,14 @@ static int raise_signal(int argc, char **argv)
 	return verdict(kill(getpid(), s));
 }
 
+/* A signal from itself does not end the first process of a pid namespace; a fault does. */
+static int crash(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	*(volatile int *)8 = 0;
+	return 0;
+}
+
 /* Forks until it may not: prints how many children there could be at once. */
 static int do_fork(int argc, char **argv)
 {
@@ -181,12 +189,13 @@ const struct verb process_verbs[] = {
 	{"exec",        1, do_exec, "PATH [ARG...]"},
 	{"exit", 1, do_exit, "CODE"},
 	{"raise",					 1, raise_signal, "NUMBER: die of a signal"},
-	{"fork",					  1, do_fork, "N: how many children may there be?"},
-	{"orphan",						  0, orphan, "[SECONDS]: leave a daemon behind"},
-	{"alloc",					  1, alloc, "MIB [SECONDS]: touch memory, keep it"},
-	{"spin",				   1, spin, "SECONDS of CPU time"},
-	{"syscall",					     1, do_syscall, "NUMBER [ARG...]"},
-	{"unshare",					   1, do_unshare, "FLAGS"},
-	{"echo",						  0, echo, "[ARG...]"},
-	{0        },
+	{"crash",					  0, crash, "die of SIGSEGV"},
+	{"fork",						  1, do_fork, "N: how many children may there be?"},
+	{"orphan",					  0, orphan, "[SECONDS]: leave a daemon behind"},
+	{"alloc",				   1, alloc, "MIB [SECONDS]: touch memory, keep it"},
+	{"spin",					     1, spin, "SECONDS of CPU time"},
+	{"syscall",					   1, do_syscall, "NUMBER [ARG...]"},
+	{"unshare",						  1, do_unshare, "FLAGS"},
+	{"echo",         0, echo, "[ARG...]"},
+	{0			},
 };

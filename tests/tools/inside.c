@@ -135,10 +135,20 @@ static int outlive(void)
 	return (int)sleep(100);
 }
 
+/* The kernel takes the parent-death signal back from who becomes another user. */
+static int change_user(void)
+{
+	if (setresuid(1000, 1000, 1000) < 0)
+		return 1;
+	return (int)sleep(100);
+}
+
 int main(int argc, char **argv)
 {
 	struct winsize w;
 
+	if (argc == 2 && !strcmp(argv[1], "change-user"))
+		return change_user();
 	if (argc == 2 && !strcmp(argv[1], "sched"))
 		return sched();
 	if (argc == 2 && !strcmp(argv[1], "fds"))

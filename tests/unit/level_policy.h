@@ -91,6 +91,8 @@ static inline uint32_t model_of(const struct model *m, const struct seccomp_data
 		return SECCOMP_RET_ALLOW;
 	case POL_ERRNO:
 		return SECCOMP_RET_ERRNO | action.error;
+	case POL_TELL:
+		return m->notify ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ERRNO | action.error;
 	case POL_NEVER:
 		return m->notify ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_KILL_PROCESS;
 	case POL_KILL:

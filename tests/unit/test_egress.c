@@ -216,9 +216,10 @@ static const char *list(const char *table)
 #define HOOK(name)                                                                                 \
 	"\tchain " name " {\n\t\ttype filter hook " name " priority filter; policy drop;\n"
 #define TABLE(reject)                                                                              \
-	"table inet brig {\n" HOOK("output") "\t\toif \"lo\" accept\n" reject "\t}\n\n" HOOK(      \
-		"input") "\t\tiif \"lo\" accept\n"                                                 \
-			 "\t}\n\n" HOOK("forward") "\t}\n}\n"
+	"table inet brig {\n\tcomment \"brig:v1:deny\"\n" HOOK(                                    \
+		"output") "\t\toif \"lo\" accept\n" reject                                         \
+			  "\t}\n\n" HOOK("input") "\t\tiif \"lo\" accept\n"                        \
+						  "\t}\n\n" HOOK("forward") "\t}\n}\n"
 
 static void listed(void)
 {

@@ -23,7 +23,7 @@
 static struct arena arena;
 static struct err err;
 
-enum { ALLOW = 0, NEVER = -1, DEAD = -2, PRETEND = -3 };
+enum { ALLOW = 0, NEVER = -1, DEAD = -2, PRETEND = -3, TELL = -4 };
 
 static uint32_t ret_of(int answer, bool notify)
 {
@@ -31,6 +31,8 @@ static uint32_t ret_of(int answer, bool notify)
 		return SECCOMP_RET_ALLOW;
 	if (answer == PRETEND)
 		return SECCOMP_RET_ERRNO;
+	if (answer == TELL)
+		return notify ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ERRNO | EPERM;
 	if (answer == DEAD || (answer == NEVER && !notify))
 		return SECCOMP_RET_KILL_PROCESS;
 	return answer == NEVER ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ERRNO | (uint32_t)answer;
@@ -105,9 +107,9 @@ static const struct row {
 	{"prctl",             {PR_GET_DUMPABLE, 0, 0, 0},     ALLOW,           ALLOW          },
 	{"prctl",             {PR_SET_DUMPABLE, 1, 0, 0},     ALLOW,           EINVAL         },
 	{"prctl",             {0x53564d41, 0, ANY, 0},        ALLOW,           ALLOW          },
-	{"ioctl",             {0, 0x5412, ANY, 0},            EPERM,           EPERM          },
-	{"ioctl",             {0, 0x100005412, ANY, 0},       EPERM,           EPERM          },
-	{"ioctl",             {0, 0x541c, ANY, 0},            EPERM,           EPERM          },
+	{"ioctl",             {0, 0x5412, ANY, 0},            TELL,            TELL           },
+	{"ioctl",             {0, 0x100005412, ANY, 0},       TELL,            TELL           },
+	{"ioctl",             {0, 0x541c, ANY, 0},            TELL,            TELL           },
 	{"ioctl",             {0, 0x541d, ANY, 0},            EPERM,           EPERM          },
 	{"ioctl",             {0, 0x5423 | HIGH, ANY, 0},     EPERM,           EPERM          },
 	{"ioctl",             {0, 0x5457, ANY, 0},            EPERM,           EPERM          },

@@ -177,6 +177,7 @@ static uint32_t scmp_action(struct pol_action a)
 {
 	return a.verb == POL_ALLOW   ? SCMP_ACT_ALLOW
 	       : a.verb == POL_ERRNO ? SCMP_ACT_ERRNO(a.error)
+	       : a.verb == POL_TELL  ? SCMP_ACT_ERRNO(a.error)
 				     : SCMP_ACT_KILL_PROCESS;
 }
 

@@ -86,7 +86,7 @@ static void test_pids(void)
 	    "\"pids\":{\"limit\":1000}");
 	has(apply("standard", "\"dev.brig.pids.limit\":\"1000\"", "", ""),
 	    "\"pids\":{\"limit\":512}");
-	has(apply("standard", "\"dev.brig.pids.limit\":\"0\"", many, ""), many);
+	has(apply("standard", "\"dev.brig.pids.limit\":\"0\"", many, ""), "0 is too little");
 }
 
 static void test_cpu(void)
@@ -119,6 +119,18 @@ static void test_nofile(void)
 	    "{\"type\":\"RLIMIT_NOFILE\",\"soft\":50,\"hard\":5000}");
 }
 
+static void test_fsize(void)
+{
+	const char *ask = "\"dev.brig.fsize.limit\":\"8k\"";
+
+	has(apply("standard", ask, "", "{\"type\":\"RLIMIT_FSIZE\",\"soft\":50,\"hard\":50000}"),
+	    "{\"type\":\"RLIMIT_FSIZE\",\"soft\":50,\"hard\":8192}");
+	has(apply("standard", ask, "", ""),
+	    "{\"type\":\"RLIMIT_FSIZE\",\"soft\":8192,\"hard\":8192}");
+	CHECK(!strstr(apply("standard", "", "", ""), "FSIZE"));
+	has(apply("standard", "\"dev.brig.fsize.limit\":\"4095\"", "", ""), "4095 is too little");
+}
+
 /* exec goes by what was saved. */
 static void test_exec(void)
 {
@@ -146,6 +158,7 @@ int main(void)
 	test_pids();
 	test_cpu();
 	test_nofile();
+	test_fsize();
 	test_exec();
 	arena_free(&arena);
 	return check_done();

@@ -56,7 +56,8 @@ static void test_whole(void)
 	CHECK(wishes.write[0].size && *wishes.write[0].size == 64 << 20 && !wishes.write[0].noexec);
 	CHECK(*wishes.write[1].size == 1 << 20 && wishes.write[1].noexec);
 	CHECK(!wishes.write[2].size);
-	CHECK(wishes.n_egress == 1 && str_eq(wishes.egress[0], "api.example.org"));
+	CHECK(wishes.n_egress == 1 && str_eq(wishes.egress[0], "api.example.org:443"));
+	CHECK(wishes.n_ingress == 0 && wishes.no_ingress);
 
 	/* the other places */
 	CHECK_STR(read_doc(&a,
@@ -72,50 +73,114 @@ static void test_whole(void)
 	CHECK(!wishes.memory && !wishes.n_write && !wishes.cpus && !wishes.root_readonly);
 }
 
+static void test_limits(void)
+{
+	own_arena struct arena a = {0};
+	struct policy_doc d;
+
+	CHECK_STR(read_doc(&a,
+			   "{\"maxExecutionTime\":1500,\"maxCPUTime\":\"5s\",\"gracePeriod\":250,"
+			   "\"resources\":{\"openFiles\":64,\"swap\":\"0\",\"fileSize\":\"1Mi\","
+			   "\"inodes\":900,\"output\":\"64k\",\"io\":[\"root:rbps=10M\"]}}",
+			   &d),
+		  "");
+	CHECK(*wishes.wall_ms == 1500 && *wishes.cpu_ms == 5000 && *wishes.grace_ms == 250);
+	CHECK(*wishes.nofile == 64 && *wishes.swap == 0 && *wishes.fsize == 1 << 20);
+	CHECK(*wishes.inodes == 900 && *wishes.output == 64 << 10 && wishes.n_io == 1);
+	CHECK_STR(wishes.io[0], "root:rbps=10M");
+	CHECK_STR(read_doc(&a, "{}", &d), "");
+	CHECK(!wishes.wall_ms && !wishes.cpu_ms && !wishes.grace_ms && !wishes.nofile);
+	CHECK(!wishes.swap && !wishes.fsize && !wishes.inodes && !wishes.output && !wishes.n_io);
+}
+
+static void test_bad_limits(void)
+{
+	static const struct {
+		const char *json, *error;
+	} rows[] = {
+		{"{\"timeout\":1,\"maxExecutionTime\":1}",
+		 "timeout, maxExecutionTime: given twice"										  },
+		{"{\"maxExecutionTime\":\"x\"}",           "policy document: maxExecutionTime: \"x\" is no "
+						 "duration such as 90s, 1m30s or 1500 (ms)"},
+		{"{\"maxCPUTime\":-1}",                    "policy document: maxCPUTime: \"-1\" is no duration such "
+					"as 90s, 1m30s or 1500 (ms)"                                },
+		{"{\"maxCPUTime\":true}",                  "policy document: maxCPUTime: \"true\" is no duration "
+					  "such as 90s, 1m30s or 1500 (ms)"                       },
+		{"{\"resources\":{\"inodes\":1.5}}",
+		 "policy document: resources: inodes: \"1.5\" is no number"                                                                },
+		{"{\"resources\":{\"output\":\"10 m\"}}",
+		 "policy document: resources: output: \"10 m\" is no size such as 64Mi, 512M or "
+		 "1048576"														 },
+		{"{\"resources\":{\"io\":\"x\"}}",         "resources: io: not an array"                                                   },
+	};
+	own_arena struct arena a = {0};
+	struct policy_doc d;
+
+	for (size_t i = 0; i < LEN(rows); i++)
+		CHECK_STR(read_doc(&a, rows[i].json, &d), rows[i].error);
+}
+
 static void test_errors(void)
 {
 	static const struct {
 		const char *json, *error;
 	} rows[] = {
-		{"{\"securitylevel\":\"high\"}",                                   "securitylevel: unknown"                                   },
-		{"{\"resources\":{\"gpu\":1}}",                                    "resources: gpu: unknown"                                  },
+		{"{\"securitylevel\":\"high\"}",						 "securitylevel: unknown"                             },
+		{"{\"resources\":{\"gpu\":1}}",						  "resources: gpu: unknown"                            },
 		{"{\"cpuPinning\":true,\"resources\":{\"cpuPinning\":true}}",
-		 "resources: cpuPinning: given twice, at the top too"									 },
+		 "resources: cpuPinning: given twice"												 },
 		{"{\"readOnlyRoot\":true,\"filesystem\":{\"readOnlyRoot\":true}}",
-		 "filesystem: readOnlyRoot: given twice, at the top too"                                                                      },
+		 "filesystem: readOnlyRoot: given twice"											      },
 		{"{\"writablePaths\":[],\"filesystem\":{\"writablePaths\":[]}}",
-		 "filesystem: writablePaths: given twice, at the top too"                                                                     },
+		 "filesystem: writablePaths: given twice"											     },
 		{"{\"writablePaths\":[\"/ok\",\"/proc/1\"]}",
-		 "policy document: writablePaths[1]: \"/proc/1\" is /proc or below it"                                                        },
+		 "policy document: writablePaths[1]: \"/proc/1\" is /proc or below it"                                                                },
 		{"{\"writablePaths\":[\"/ok:1M:exec\"]}",
-		 "policy document: writablePaths[0]: /ok: \"exec\" is not noexec"                                                             },
-		{"{\"timeout\":\"never\"}",                                        "policy document: timeout: \"never\" is no duration "
-					    "such as 90s, 1m30s or 1500 (ms)"                      },
-		{"{\"timeout\":{}}",					       "timeout: not a plain value"                               },
-		{"{\"timeout\":[]}",					       "timeout: not a plain value"                               },
-		{"{\"timeout\":1.5}",					      "policy document: timeout: \"1.5\" is no duration such as "
-				      "90s, 1m30s or 1500 (ms)"                                          },
+		 "policy document: writablePaths[0]: /ok: \"exec\" is not noexec"                                                                     },
+		{"{\"timeout\":\"never\"}",						      "policy document: timeout: \"never\" is no duration "
+					    "such as 90s, 1m30s or 1500 (ms)"                              },
+		{"{\"timeout\":{}}",							     "timeout: not a plain value"                         },
+		{"{\"timeout\":[]}",							     "timeout: not a plain value"                         },
+		{"{\"timeout\":1.5}",							    "policy document: timeout: \"1.5\" is no duration such as "
+				      "90s, 1m30s or 1500 (ms)"                                                  },
 		{"{\"resources\":{\"cpu\":\"0\"}}",
-		 "policy document: resources: cpu: \"0\" CPUs do not fit"                                                                     },
+		 "policy document: resources: cpu: \"0\" CPUs do not fit"									     },
 		{"{\"resources\":{\"cpu\":\"0.5m\"}}",
 		 "policy document: resources: cpu: \"0.5m\" is no number of CPUs such as 2, 0.5 or "
-		 "500m"														       },
+		 "500m"															       },
 		{"{\"resources\":{\"cpu\":99999999999999999999}}",
 		 "policy document: resources: cpu: \"99999999999999999999\" is no number of CPUs "
 		 "such as 2, 0.5 or "
-		 "500m"														       },
-		{"{\"resources\":{\"memory\":-1}}",                                "policy document: resources: memory: \"-1\" is "
-						    "no size such as 64Mi, 512M or 1048576"},
+		 "500m"															       },
+		{"{\"resources\":{\"memory\":-1}}",                                              "policy document: resources: memory: \"-1\" is "
+						    "no size such as 64Mi, 512M or 1048576"        },
 		{"{\"resources\":{\"pids\":-1}}",
-		 "policy document: resources: pids: \"-1\" is no number"                                                                      },
-		{"{\"runAsUser\":4294967295}",                                     "runAsUser: 4294967295 does not fit"                       },
-		{"{\"runAsUser\":\"root\"}",                                       "runAsUser: not an integer"                                },
-		{"{\"networkAccess\":{\"ingress\":true}}",
-		 "policy document: networkAccess: ingress: only false is possible in this version"                                            },
+		 "policy document: resources: pids: \"-1\" is no number"									      },
+		{"{\"runAsUser\":4294967295}",						   "runAsUser: 4294967295 does not fit"                 },
+		{"{\"runAsUser\":\"root\"}",						     "runAsUser: not an integer"                          },
+		{"{\"networkAccess\":{\"ingress\":[true,false]}}",
+		 "networkAccess: ingress[0]: not an object"											   },
+		{"{\"networkAccess\":{\"egress\":[{\"domain\":\"a.example\",\"cidr\":\"192.0.2.1\"}"
+		 "]}}",							 "networkAccess: egress[0]: domain, cidr: one of them"},
+		{"{\"networkAccess\":{\"denyByDefault\":false}}",
+		 "policy document: networkAccess: denyByDefault: only true is possible: what may "
+		 "be reached is listed"													       },
+		{"{\"networkAccess\":{\"allowDNS\":false,\"allowedDomains\":[\"a.example\"]}}",
+		 "policy document: networkAccess: allowDNS: false, but \"a.example\" is a name"                                                       },
+		{"{\"networkAccess\":{\"allowedPorts\":[443]}}",
+		 "policy document: networkAccess: allowedPorts: of no name in allowedDomains"                                                         },
+		{"{\"networkAccess\":{\"blockKubeAPI\":false}}",
+		 "policy document: networkAccess: blockKubeAPI: only true is possible: list its "
+		 "name or address in egress"													  },
+		{"{\"networkAccess\":{\"egress\":[{\"domain\":\"a.example:80/udp private\"}]}}",
+		 "policy document: networkAccess: egress[0]: name: \"a.example:80/udp private\" "
+		 "has a \":\""															},
+		{"{\"networkAccess\":{\"egress\":[{\"domain\":\"a.example\",\"ports\":[{"
+		 "\"protocol\":\"TCP\"}]}]}}",				  "networkAccess: egress[0]: ports[0]: port: missing"  },
 		{"{\"networkAccess\":{\"egress\":[{\"ports\":[1]}]}}",
-		 "networkAccess: egress[0]: domain: missing"										  },
+		 "networkAccess: egress[0]: domain: missing"											  },
 		{"{\"networkAccess\":{\"egress\":[\"x\"]}}",
-		 "networkAccess: egress[0]: not an object"										    },
+		 "networkAccess: egress[0]: not an object"											    },
 	};
 	own_arena struct arena a = {0};
 	struct policy_doc d;
@@ -166,6 +231,8 @@ static void test_paths(void)
 int main(void)
 {
 	test_whole();
+	test_limits();
+	test_bad_limits();
 	test_errors();
 	test_paths();
 	return check_done();

@@ -163,109 +163,108 @@ static const struct {
 	const char *level, *name, *text, *field, *decision, *error;
 } annotations[] = {
 	{"standard", "seccomp.language",  "python",						      "seccomp.language",
-	 "set annotation python (-) annotation dev.brig.seccomp.language",										   ""                                               },
+	 "set annotation python (-) annotation dev.brig.seccomp.language",															     ""                                               },
 	{"standard", "seccomp.language",  "cobol",						       NULL,                NULL,
 	 "level \"standard\": annotation dev.brig.seccomp.language: seccomp.language: "
-	 "\"cobol\" is none of python,node,shell,native,jvm"																		  },
+	 "\"cobol\" is none of python,node,shell,native,jvm"																							    },
 	{"standard", "seccomp.violation", "notify",						      "seccomp.violation",
-	 "set annotation notify (-) annotation dev.brig.seccomp.violation",										  ""                                               },
+	 "set annotation notify (-) annotation dev.brig.seccomp.violation",															    ""                                               },
 	{"high",     "seccomp.violation", "kill",							NULL,                NULL,
 	 "level \"high\": annotation dev.brig.seccomp.violation: \"kill\" is weaker than "
-	 "\"notify\""																							 },
+	 "\"notify\""																												   },
 	{"standard", "cpu.pin",           "cpus",							"cpu.pin",
-	 "set annotation cpus (-) annotation dev.brig.cpu.pin",											      ""                                               },
+	 "set annotation cpus (-) annotation dev.brig.cpu.pin",																	""                                               },
 	{"high",     "cpu.pin",           "none",							NULL,                NULL,
-	 "level \"high\": annotation dev.brig.cpu.pin: \"none\" is weaker than \"cpus\""														      },
-	{"high",     "cpu.pin",           "cores",						       NULL,                NULL,
-	 "level \"high\": annotation dev.brig.cpu.pin: \"cores\": not in this version"															},
+	 "level \"high\": annotation dev.brig.cpu.pin: \"none\" is weaker than \"cpus\""																				},
+	{"high",     "cpu.pin",           "cores",						       "cpu.pin",
+	 "set annotation cores (-) annotation dev.brig.cpu.pin",																       ""                                               },
 	{"standard", "pids.limit",        "10",							  "engine.pids",
-	 "set annotation 10 (-) annotation dev.brig.pids.limit",											     ""                                               },
+	 "set annotation 10 (-) annotation dev.brig.pids.limit",																       ""                                               },
 	{"standard", "pids.limit",        "100000",						      "engine.pids",
 	 "cut annotation 512 (100000) annotation dev.brig.pids.limit: more than level "
-	 "\"standard\" allows",															      ""					       },
-	{"standard", "pids.limit",        "0",							   "engine.pids",
-	 "cut annotation 512 (none) annotation dev.brig.pids.limit: more than level "
-	 "\"standard\" allows",															      ""					       },
+	 "\"standard\" allows",																					""					       },
+	{"standard", "pids.limit",        "0",							   NULL,                NULL,
+	 "level \"standard\": annotation dev.brig.pids.limit: 0 is too little: 1 is the least"																			  },
 	{"standard", "pids.limit",        "-1",							  NULL,                NULL,
-	 "annotation dev.brig.pids.limit: \"-1\" is no number"																		},
+	 "annotation dev.brig.pids.limit: \"-1\" is no number"																							  },
 	{"standard", "memory.limit",      "64Mi",							"engine.memory",
-	 "set annotation 67108864 (-) annotation dev.brig.memory.limit",										     ""                                               },
+	 "set annotation 67108864 (-) annotation dev.brig.memory.limit",															       ""                                               },
 	{"standard", "memory.limit",      "much",							NULL,                NULL,
 	 "annotation dev.brig.memory.limit: \"much\" is no size such as 64Mi, 512M or "
-	 "1048576"																							    },
+	 "1048576"																												      },
 	{"standard", "time.wall",         "1m30s",						       "engine.wall",
-	 "set annotation 90000 (-) annotation dev.brig.time.wall",											   ""                                               },
+	 "set annotation 90000 (-) annotation dev.brig.time.wall",																     ""                                               },
 	{"standard", "time.wall",         "1500",							"engine.wall",
-	 "set annotation 1500 (-) annotation dev.brig.time.wall",											    ""                                               },
+	 "set annotation 1500 (-) annotation dev.brig.time.wall",																      ""                                               },
 	{"standard", "time.wall",         "soon",							NULL,                NULL,
 	 "annotation dev.brig.time.wall: \"soon\" is no duration such as 90s, 1m30s or "
-	 "1500 (ms)"																							  },
+	 "1500 (ms)"																												    },
 	{"standard", "cpu.limit",         "500m",							"engine.cpu",
-	 "set annotation 500 (-) annotation dev.brig.cpu.limit",											     ""                                               },
+	 "set annotation 500 (-) annotation dev.brig.cpu.limit",																       ""                                               },
 	{"standard", "cpu.limit",         "-1",							  NULL,                NULL,
 	 "annotation dev.brig.cpu.limit: \"-1\" is no number of CPUs such as 2, 0.5 or "
-	 "500m"																							       },
+	 "500m"																													 },
 	{"standard", "root.readonly",     "false",						       "root.readonly",
 	 "cut annotation true (false) annotation dev.brig.root.readonly: more than level "
-	 "\"standard\" allows",															      ""					       },
+	 "\"standard\" allows",																					""					       },
 	{"standard", "root.private",      "true",							"root.private",
-	 "set annotation true (-) annotation dev.brig.root.private",											 ""                                               },
+	 "set annotation true (-) annotation dev.brig.root.private",																   ""                                               },
 	{"standard", "root.readonly",     "yes",							 NULL,                NULL,
-	 "annotation dev.brig.root.readonly: \"yes\" is not true or false"																    },
+	 "annotation dev.brig.root.readonly: \"yes\" is not true or false"																					      },
 	{"standard", "fs.write",          "/data:1Mi:noexec",                                            "writable.paths",
-	 "set annotation /data:1048576:noexec (-) annotation dev.brig.fs.write",                                                                             ""                                               },
+	 "set annotation /data:1048576:noexec (-) annotation dev.brig.fs.write",														       ""                                               },
 	{"standard", "fs.write",          "/data",						       "writable.paths",
-	 "set annotation /data (-) annotation dev.brig.fs.write",											    ""                                               },
+	 "set annotation /data (-) annotation dev.brig.fs.write",																      ""                                               },
 	{"standard", "fs.write",          "/data:100G",						  "writable.paths",
 	 "cut annotation /data:268435456 (/data:107374182400) annotation "
-	 "dev.brig.fs.write: more than level \"standard\" allows",											   ""					       },
+	 "dev.brig.fs.write: more than level \"standard\" allows",																     ""					       },
 	{"standard", "fs.write",          "/data:0",						     NULL,                NULL,
-	 "level \"standard\": annotation dev.brig.fs.write: /data: a size below 4096"															 },
+	 "level \"standard\": annotation dev.brig.fs.write: /data: a size below 4096"																				   },
 	{"standard", "fs.write",          "/a,../etc",						   NULL,                NULL,
-	 "annotation dev.brig.fs.write: \"../etc\" is not an absolute path below /"															   },
+	 "annotation dev.brig.fs.write: \"../etc\" is not an absolute path below /"																				     },
 	{"standard", "fs.write",          "/a/../etc",						   NULL,                NULL,
-	 "annotation dev.brig.fs.write: \"/a/../etc\" has an empty part, \".\" or \"..\""														     },
+	 "annotation dev.brig.fs.write: \"/a/../etc\" has an empty part, \".\" or \"..\""																			       },
 	{"standard", "fs.write",          "/",							   NULL,                NULL,
-	 "annotation dev.brig.fs.write: \"/\" is not an absolute path below /"																},
+	 "annotation dev.brig.fs.write: \"/\" is not an absolute path below /"																					  },
 	{"standard", "fs.write",          "/proc/sys",						   NULL,                NULL,
-	 "annotation dev.brig.fs.write: \"/proc/sys\" is /proc or below it"																   },
+	 "annotation dev.brig.fs.write: \"/proc/sys\" is /proc or below it"																					     },
 	{"standard", "fs.write",          "/sys",							NULL,                NULL,
-	 "annotation dev.brig.fs.write: \"/sys\" is /sys or below it"																	 },
+	 "annotation dev.brig.fs.write: \"/sys\" is /sys or below it"																						   },
 	{"standard", "fs.write",          "/dev/shm",						    NULL,                NULL,
-	 "annotation dev.brig.fs.write: \"/dev/shm\" is /dev or below it"																     },
+	 "annotation dev.brig.fs.write: \"/dev/shm\" is /dev or below it"																					       },
 	{"standard", "fs.write",          "/develop",						    "writable.paths",
-	 "set annotation /develop (-) annotation dev.brig.fs.write",											 ""                                               },
+	 "set annotation /develop (-) annotation dev.brig.fs.write",																   ""                                               },
 	{"standard", "fs.write",          "",							    NULL,                NULL,
-	 "annotation dev.brig.fs.write: \"\" is not an absolute path below /"																 },
+	 "annotation dev.brig.fs.write: \"\" is not an absolute path below /"																					   },
 	{"standard", "disk.limit",        "4Mi",							 "writable.size",
-	 "set annotation 1048576 (-) annotation dev.brig.disk.limit: 4194304 bytes over 4 "
-	 "writable paths",																   ""					       },
+	 "set annotation 838860 (-) annotation dev.brig.disk.limit: 4194304 bytes over 4 "
+	 "writable paths and /dev/shm",																				""					       },
 	{"standard", "disk.limit",        "4T",							  "writable.size",
 	 "set annotation 268435456 (-) annotation dev.brig.disk.limit: 4398046511104 bytes "
-	 "over 4 writable paths",															    ""					       },
+	 "over 4 writable paths and /dev/shm",																			 ""					       },
 	{"standard", "disk.limit",        "1",							   NULL,                NULL,
 	 "level \"standard\": annotation dev.brig.disk.limit: 1 bytes over 4 writable "
-	 "paths are too few"																						  },
-	{"standard", "egress",            "[]",							  "network.egress",    "",                            ""                                               },
-	{"standard", "egress",            "[{\"d\":\"api.example.org\",\"p\":[443],\"proto\":\"tcp\"}]", NULL,
-	 NULL,																	       "level \"standard\": annotation dev.brig.egress: allow lists are not in this "
-	 "version: nothing is reachable"																			},
+	 "paths and /dev/shm are too few: 4096 each is the least"																						       },
+	{"standard", "egress",            "[]",							  "network.egress",    "",								      ""                                               },
+	{"standard", "egress",            "[{\"d\":\"api.example.org\",\"p\":[443],\"proto\":\"tcp\"}]",
+	 "network.grants",												    "set annotation api.example.org:443/tcp (-) annotation dev.brig.egress",
+	 ""																													     },
 	{"standard", "egress",            "[],\"egress\":[]",                                            NULL,                NULL,
-	 "annotation dev.brig.egress: egress: given twice"																		    },
-	{"standard", "egress",            "all",							 NULL,                NULL,                          NULL                                             },
-	{"standard", "ingress",           "false",						       "network.egress",    "",                            ""                                               },
+	 "annotation dev.brig.egress: egress: given twice"																							      },
+	{"standard", "egress",            "all",							 NULL,                NULL,								    NULL                                             },
+	{"standard", "ingress",           "false",						       "network.egress",    "",								      ""                                               },
 	{"standard", "ingress",           "true",							NULL,                NULL,
-	 "annotation dev.brig.ingress: \"true\": only false is possible in this version"														      },
+	 "annotation dev.brig.ingress: ingress: not an array"																							   },
 	{"standard", "pids",              "10",							  NULL,                NULL,
-	 "annotation dev.brig.pids: not known to this version"																		},
+	 "annotation dev.brig.pids: not known to this version"																							  },
 	{"standard", "Level",             "high",							NULL,                NULL,
-	 "annotation dev.brig.Level: not known to this version"																	       },
-	{"standard", "",                  "high",							NULL,                NULL,                          "annotation dev.brig.: not known to this version"},
+	 "annotation dev.brig.Level: not known to this version"																							 },
+	{"standard", "",                  "high",							NULL,                NULL,								    "annotation dev.brig.: not known to this version"},
 	{"standard", "hook",              "/bin/sh",						     NULL,                NULL,
-	 "annotation dev.brig.hook: not known to this version"																		},
+	 "annotation dev.brig.hook: not known to this version"																							  },
 	{"custom",   "pids.limit",        "10",							  NULL,                NULL,
-	 "annotation dev.brig.pids.limit: level \"custom\" applies config.json alone"															 },
-	{"custom",   "hook",              "/bin/sh",						     "level",             "set flag custom (-) --level", ""                                               },
+	 "annotation dev.brig.pids.limit: level \"custom\" applies config.json alone"																				   },
+	{"custom",   "hook",              "/bin/sh",						     "level",             "set flag custom (-) --level",                                           ""                                               },
 };
 
 static void test_annotations(void)
@@ -296,7 +295,7 @@ static void test_writable(void)
 	const struct asked q = {
 		.flag = "high",
 		.notes = {{"dev.brig.fs.write", "/tmp:1M,/data:2M:noexec,/more"},
-			  {"dev.brig.disk.limit", "6M"}},
+			  {"dev.brig.disk.limit", "7M"}},
 	};
 
 	CHECK_STR(resolve(&q), "");
@@ -322,8 +321,9 @@ static void test_too_many_paths(void)
 /* A caller's options may widen in direct mode, as far as the minimum level. */
 static void test_flags(void)
 {
-	static const int64_t lots = INT64_C(4) << 30, few = 8;
-	static const uint64_t forever = 0, disk = UINT64_C(8) << 30, big = UINT64_C(2) << 30;
+	static const int64_t lots = INT64_C(4) << 30, few = 2 << 20;
+	static const uint64_t forever = 1000000000000, disk = UINT64_C(8) << 30,
+			      big = UINT64_C(2) << 30;
 	static const bool no = false;
 	static struct policy_write writes[] = {
 		{.path = "/data", .size = &big}
@@ -342,19 +342,18 @@ static void test_flags(void)
 
 	CHECK_STR(resolve(&q), "");
 	CHECK_STR(value("direct.memory"), "4294967296");
-	CHECK_STR(value("direct.pids"), "8");
-	CHECK_STR(value("direct.wall"), "none");
-	CHECK(!policy.level.direct.wall);
+	CHECK_STR(value("direct.pids"), "2097152");
+	CHECK_STR(value("direct.wall"), "1000000000000");
 	CHECK_STR(value("cpu.pin"), "none");
 	CHECK_STR(value("root.readonly"), "false");
 	CHECK_STR(decision("direct.memory"), "set flag 4294967296 (-) --memory");
 	CHECK(policy_writable(&policy.level, "/data", &b));
-	CHECK(b.size == disk / 5);
+	CHECK(b.size == disk / 6);
 
 	/* what a document or an annotation asks for still narrows that */
 	q.document = &tenant;
 	CHECK_STR(resolve(&q), "");
-	CHECK_STR(value("direct.memory"), "8");
+	CHECK_STR(value("direct.memory"), "2097152");
 	q.document = NULL;
 
 	q.admin = ",\"minimum_level\":\"standard\"";
@@ -455,6 +454,29 @@ static void test_saved(void)
 		CHECK(policy_parse(&arena, text, n, &again, &e) < 0);
 }
 
+/* What an older brig recorded is read; what it could not leave out is asked for. */
+static void test_saved_by_an_older_one(void)
+{
+	const struct asked q = {.flag = "high"};
+	struct policy again;
+	struct err e = {0};
+	size_t len;
+
+	CHECK_STR(resolve(&q), "");
+	policy.level.audit = NULL;
+	policy.level.violations = (struct level_violations){0};
+	policy.digest = policy_digest(&arena, &policy.level);
+	const char *text = policy_print(&arena, &policy, &len);
+	CHECK(policy_parse(&arena, text, len, &again, &e) == 0);
+	CHECK(!again.level.audit && !strstr(strstr(text, "\"level\":{"), "violations"));
+	CHECK_STR(policy_print(&arena, &again, NULL), text);
+	policy.level.proc = NULL;
+	policy.digest = policy_digest(&arena, &policy.level);
+	text = policy_print(&arena, &policy, &len);
+	CHECK(policy_parse(&arena, text, len, &again, &e) == -EINVAL);
+	CHECK_STR(e.msg, "level: proc: missing");
+}
+
 static void test_rows(void)
 {
 	const struct policy_decision *rows;
@@ -523,6 +545,7 @@ int main(void)
 	test_document();
 	test_pod();
 	test_saved();
+	test_saved_by_an_older_one();
 	test_rows();
 	test_admin();
 	arena_free(&arena);

@@ -8,8 +8,8 @@
 #include "specs/state.h"
 
 static const struct cgroup_dir dirs[] = {
-	{"cpu,cpuacct", "/sys/fs/cgroup/cpu,cpuacct/brig/c1"},
-	{"",            "/sys/fs/cgroup/unified/brig/c1"    },
+	{"cpu,cpuacct", "/sys/fs/cgroup/cpu,cpuacct/brig/c1", true,  UINT64_MAX},
+	{"",            "/sys/fs/cgroup/unified/brig/c1",     false, 0         },
 };
 static const struct oci_map notes[] = {
 	{"org.example", "a \"quoted\"\nvalue"},
@@ -73,6 +73,7 @@ static void test_round_trip(void)
 	CHECK_STR(s.cgroup.unit, "brig-c1.scope");
 	CHECK(s.cgroup.n_dirs == 2);
 	CHECK_STR(s.cgroup.dirs[0].hierarchy, "cpu,cpuacct");
+	CHECK(s.cgroup.dirs[0].inode == UINT64_MAX);
 	CHECK_STR(s.cgroup.dirs[1].hierarchy, "");
 	CHECK_STR(s.cgroup.dirs[1].path, dirs[1].path);
 	CHECK_STR(s.resctrl_group, "/sys/fs/resctrl/c1");
@@ -82,6 +83,48 @@ static void test_round_trip(void)
 
 	for (size_t n = 0; n < len; n++) /* a file cut short anywhere */
 		CHECK(parse(&a, json, n, &s, &e) < 0);
+}
+
+/* A shell and its generations. */
+static void test_reuse(void)
+{
+	const struct state_reuse shell = {
+		.generation = 3,
+		.uses = 2,
+		.resets = 2,
+		.max_uses = 9,
+		.max_age_ms = 1000,
+		.created_ns = 5,
+		.generation_ns = UINT64_MAX,
+		.key = "tenant",
+		.journal = "verify",
+		.plan = "sha256:1",
+		.fingerprint = "sha256:2",
+		.ids_base = 4000000000,
+		.cpus = "0-1",
+		.boot_id = "98562f43-0000-4000-8000-000000000000",
+	};
+	own_arena struct arena a = {0};
+	struct brig_state one = whole, s;
+	struct state_reuse bad = shell;
+	struct err e;
+	size_t len;
+
+	one.reuse = &shell;
+	const char *json = state_print(&a, &one, &len);
+	CHECK(parse(&a, json, len, &s, &e) == 0 && s.reuse);
+	CHECK(s.reuse->generation == 3 && s.reuse->ids_base == 4000000000);
+	CHECK_STR(s.reuse->journal, "verify");
+	CHECK_STR(s.reuse->boot_id, shell.boot_id);
+	CHECK_STR(state_print(&a, &s, NULL), json);
+	one.reuse = &bad;
+	bad.journal = "nothing";
+	json = state_print(&a, &one, &len);
+	CHECK(parse(&a, json, len, &s, &e) < 0);
+	bad.journal = NULL;
+	bad.generation = 0;
+	json = state_print(&a, &one, &len);
+	CHECK(parse(&a, json, len, &s, &e) < 0);
 }
 
 /* Written first, before anything is known of the cgroup. */
@@ -208,9 +251,37 @@ static void test_oci_state(void)
 	CHECK(len == strlen(oci_state_print(&a, &o, true, NULL)));
 }
 
+/* What a used cgroup had counted, and what an older brig did not write. */
+static void test_baseline(void)
+{
+	own_arena struct arena a = {0};
+	static const struct state_baseline start = {
+		.cpu_ns = 7, .memory_peak = -1, .oom_kills = 2, .writes = INT64_MAX};
+	struct brig_state s = whole;
+	struct err e;
+	size_t len;
+
+	s.baseline = &start;
+	s.started_ns = 5;
+	s.runner_pid = 99;
+	s.filter_kills = true;
+	const char *json = state_print(&a, &s, &len);
+	CHECK(parse(&a, json, len, &s, &e) == 0);
+	CHECK(s.baseline && s.baseline->cpu_ns == 7 && s.baseline->memory_peak == -1);
+	CHECK(s.baseline && s.baseline->oom_kills == 2 && s.baseline->writes == INT64_MAX);
+	CHECK(s.started_ns == 5 && s.runner_pid == 99 && s.filter_kills);
+	s.runner_pid = -1;
+	json = state_print(&a, &s, &len);
+	CHECK(parse(&a, json, len, &s, &e) == -ERANGE && strstr(e.msg, "runnerPid"));
+	json = state_print(&a, &whole, &len);
+	CHECK(parse(&a, json, len, &s, &e) == 0 && !s.baseline && !s.runner_pid);
+}
+
 int main(void)
 {
+	test_reuse();
 	test_round_trip();
+	test_baseline();
 	test_early();
 	test_refused();
 	test_binary();

@@ -100,16 +100,46 @@ static void test_send_to_the_dead(void)
 	done();
 }
 
+/* A CONSOLE that nobody has read stands before it. */
+static void test_reason_behind_other_words(void)
+{
+	struct err why;
+
+	fresh();
+	CHECK(sync_send(pair[1], SYNC_CONSOLE, &e) == 0);
+	err_msg(&e, ENOENT, "as it was");
+	CHECK(!sync_reason(pair[0], &e)); /* it lives: nobody waits for it */
+	CHECK(sync_send(pair[1], SYNC_CONSOLE, &e) == 0);
+	err_msg(&why, EIO, "harden made to fail");
+	sync_fail(pair[1], &why);
+	err_msg(&e, ENOENT, "as it was");
+	CHECK(sync_reason(pair[0], &e) && e.code == EIO);
+	CHECK_STR(e.msg, "harden made to fail");
+	err_msg(&e, ENOENT, "as it was");
+	(void)close(pair[1]);
+	CHECK(!sync_reason(pair[0], &e));
+	CHECK_STR(e.msg, "as it was");
+	done();
+}
+
 static void test_exec(void)
 {
 	unsigned int stub[2] = {SYNC_EXEC_FAILED, ENOENT};
 
 	fresh();
 	CHECK(send(pair[1], stub, sizeof(stub), 0) == (ssize_t)sizeof(stub));
-	CHECK(sync_expect_exec(pair[0], "/run.sh", &e) == -ENOENT);
+	CHECK(sync_expect_exec(pair[0], "/run.sh", false, &e) == -ENOENT);
 	CHECK_STR(e.msg, "exec /run.sh: no such file or directory");
+	CHECK(sync_send(pair[1], SYNC_EXECUTING, &e) == 0);
+	CHECK(send(pair[1], stub, sizeof(stub), 0) == (ssize_t)sizeof(stub));
+	CHECK(sync_expect_exec(pair[0], "/run.sh", true, &e) == -ENOENT);
+	CHECK(sync_send(pair[1], SYNC_EXECUTING, &e) == 0);
 	(void)close(pair[1]);
-	CHECK(sync_expect_exec(pair[0], "/run.sh", &e) == 0);
+	CHECK(sync_expect_exec(pair[0], "/run.sh", true, &e) == 0);
+	/* Killed before it had said so. */
+	CHECK(sync_expect_exec(pair[0], "/run.sh", true, &e) == -ECONNRESET);
+	CHECK_STR(e.msg, "container process died while we waited for exec");
+	CHECK(sync_expect_exec(pair[0], "/run.sh", false, &e) == 0);
 	done();
 }
 
@@ -123,7 +153,7 @@ static void test_nonsense(void)
 	CHECK(sync_expect(pair[0], SYNC_READY, &e) == -EPROTO);
 	memset(text, 0xff, sizeof(text));
 	CHECK(send(pair[1], text, sizeof(text), 0) == (ssize_t)sizeof(text));
-	CHECK(sync_expect_exec(pair[0], "x", &e) == -EPROTO);
+	CHECK(sync_expect_exec(pair[0], "x", true, &e) == -EPROTO);
 	memset(text, 0, sizeof(text));
 	memset(text + 8, '\n', sizeof(text) - 8);
 	CHECK(send(pair[1], text, sizeof(text), 0) == (ssize_t)sizeof(text));
@@ -138,6 +168,7 @@ int main(void)
 	test_failure_is_the_reason();
 	test_death_with_unread_data();
 	test_send_to_the_dead();
+	test_reason_behind_other_words();
 	test_exec();
 	test_nonsense();
 	return check_done();

@@ -1,19 +1,7 @@
 /* The warden's loop in a host's: what ends a sandbox and what is written about it. */
 #include <sys/file.h>
 
-#include "warden_fixture.h"
-
-static void sleeper(int sync)
-{
-	(void)sync;
-	(void)close_range(3, ~0U, 0); /* nothing of the test's is kept open by it */
-	pause();
-}
-
-static void quick(int sync)
-{
-	(void)sync;
-}
+#include "warden_setup.h"
 
 /* Waits until the warden has its listener, then attempts. */
 static void attacker(int sync)
@@ -70,47 +58,10 @@ static void churner(int sync)
 	pause();
 }
 
-struct setup {
-	struct arena a;
-	struct state_dir dir;
-	struct box box;
-	struct warden *w;
-};
-
-static void begin(struct setup *s, const struct warden_plan *p, void (*fn)(int), bool record)
-{
-	struct err e = {0};
-
-	*s = (struct setup){0};
-	state_make(&s->dir);
-	box_make(&s->box, fn);
-	struct warden_host h = {
-		.dir = s->dir.fd,
-		.pidfd = s->box.pidfd,
-		.control = -1,
-		.kill = box_kill,
-		.ctx = &s->box,
-		.syscall_name = swap_name,
-		.record_exit = record,
-	};
-	CHECK(warden_open(&s->a, p, &h, &s->w, &e) == 0);
-}
-
-static struct warden_end finish(struct setup *s)
-{
-	struct warden_end end = {0};
-	struct err e = {0};
-
-	CHECK(warden_end_read(&s->a, s->dir.fd, &end, &e) == 0);
-	warden_close(s->w);
-	state_drop(&s->dir);
-	return end;
-}
-
 static void test_timeout(void)
 {
 	const struct warden_plan p = {.wall_ms = 150};
-	struct setup s;
+	struct setup s = {0};
 	struct err e = {0};
 
 	begin(&s, &p, sleeper, false);
@@ -136,7 +87,7 @@ static void test_timeout(void)
 static void test_exit(bool record)
 {
 	const struct warden_plan p = {.wall_ms = 60000};
-	struct setup s;
+	struct setup s = {0};
 	struct err e = {0};
 
 	begin(&s, &p, quick, record);
@@ -158,7 +109,7 @@ static void test_exit(bool record)
 static void test_syscall(void)
 {
 	const struct warden_plan p = {.notify = true};
-	struct setup s;
+	struct setup s = {0};
 	struct err e = {0};
 
 	begin(&s, &p, attacker, false);
@@ -177,16 +128,33 @@ static void test_syscall(void)
 	arena_free(&s.a);
 }
 
+/* The children of pid that sleep: as they do nothing else, in the kernel, for an answer. */
+static int asleep(pid_t pid)
+{
+	char path[64], list[2048], text[512], *next = list;
+	int n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	if (file_peek(AT_FDCWD, path, list, sizeof(list)) < 0)
+		return -1;
+	for (long child; (child = strtol(next, &next, 10)) > 0;) {
+		snprintf(path, sizeof(path), "/proc/%ld/stat", child);
+		n += file_peek(AT_FDCWD, path, text, sizeof(text)) > 0 && strstr(text, ") S ");
+	}
+	return n;
+}
+
 static void test_flood(void)
 {
 	const struct warden_plan p = {.notify = true, .wall_ms = 60000};
-	struct setup s;
+	struct setup s = {0};
 	struct err e = {0};
 
 	begin(&s, &p, flooder, false);
 	int listener = box_listener(&s.box);
 	CHECK(warden_started(s.w, -1, &e) == 0);
-	(void)usleep(200000); /* all of them sleep in the kernel */
+	for (int i = 0; i < 500 && asleep(s.box.pid) != FLOOD; i++)
+		(void)usleep(20000);
 	CHECK(warden_listener(s.w, listener, &e) == 0);
 	int rounds = work_until_over(s.w, 5000);
 	CHECK(rounds < 20);
@@ -201,7 +169,7 @@ static void test_flood(void)
 static void test_churn(void)
 {
 	const struct warden_plan p = {.notify = true};
-	struct setup s;
+	struct setup s = {0};
 	struct err e = {0};
 	uint64_t from = now_ms();
 
@@ -218,7 +186,7 @@ static void test_churn(void)
 static void test_hang_up(void)
 {
 	const struct warden_plan p = {.notify = true};
-	struct setup s;
+	struct setup s = {0};
 	struct err e = {0};
 
 	begin(&s, &p, sleeper, false);
@@ -245,7 +213,7 @@ static void test_hang_up(void)
 static void test_wrong_listener(void)
 {
 	const struct warden_plan p = {.notify = true};
-	struct setup s;
+	struct setup s = {0};
 	struct err e = {0};
 	int pipes[2];
 
@@ -267,7 +235,7 @@ static void test_wrong_listener(void)
 static void test_directory(void)
 {
 	const struct warden_plan p = {.wall_ms = 50};
-	struct setup s;
+	struct setup s = {0};
 	struct err e = {0};
 
 	begin(&s, &p, sleeper, false);

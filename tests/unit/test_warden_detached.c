@@ -1,36 +1,10 @@
 /* A warden as a process around the sandbox: what it is, and that neither outlives the other. */
 #include <dirent.h>
-#include <sched.h>
 #include <sys/file.h>
 #include <sys/un.h>
 
-#include "run/spawn.h"
-#include "warden/detached.h"
 #include "warden/internal.h"
-#include "warden_fixture.h"
-
-struct boxed {
-	struct state_dir dir;
-	struct warden_detached warden;
-	struct box box;
-	void (*fn)(int sync);
-	int peer;
-};
-
-static int run_fn(void *ctx)
-{
-	struct boxed *b = ctx;
-
-	b->fn(b->peer);
-	return 0;
-}
-
-static void sleeper(int sync)
-{
-	(void)sync;
-	(void)close_range(3, ~0U, 0);
-	pause();
-}
+#include "warden_boxed.h"
 
 static void attacker(int sync)
 {
@@ -43,72 +17,10 @@ static void attacker(int sync)
 	_exit(92);
 }
 
-static int detach(struct boxed *b, const struct warden_plan *p, struct err *e)
-{
-	const struct warden_detach d = {
-		.plan = *p,
-		.dir = b->dir.fd,
-		.syscall_name = swap_name,
-		.enclose = true,
-	};
-
-	return warden_detach(&d, &b->warden, e);
-}
-
-/* What create does: warden, sandbox inside, adopt. */
-static void make(struct boxed *b, const struct warden_plan *p, void (*fn)(int sync))
-{
-	struct err e = {0};
-	int fds[2];
-
-	*b = (struct boxed){.fn = fn};
-	state_make(&b->dir);
-	CHECK(detach(b, p, &e) == 0);
-	if (e.code)
-		fprintf(stderr, "%s\n", e.msg);
-	CHECK(sync_pair(fds, &e) == 0);
-	b->box.sync = fds[0];
-	b->peer = fds[1];
-	const struct spawn s = {
-		.make = CLONE_NEWPID,
-		.join = &(struct ns_plan){0},
-		.target = -1,
-		.staged = true,
-		.enclose = b->warden.pidns,
-		.cgroup = -1,
-		.sync = fds[1],
-		.sync_peer = fds[0],
-		.child = run_fn,
-		.ctx = b,
-	};
-	CHECK(spawn(&s, &b->box.pid, &b->box.pidfd, &e) == 0);
-	if (e.code)
-		fprintf(stderr, "%s\n", e.msg);
-	(void)close(fds[1]);
-	CHECK(warden_detached_adopt(&b->warden, b->box.pidfd, &e) == 0);
-}
-
-/* The warden ends by itself once its sandbox has been reaped, and leaves no zombie behind. */
-static struct warden_end drop(struct boxed *b, struct arena *a, int want)
-{
-	struct warden_end end = {0};
-	struct err e = {0};
-	int status = -1;
-
-	CHECK(readable(b->warden.pidfd, 2000));
-	CHECK(waitpid(b->warden.pid, &status, 0) == b->warden.pid);
-	CHECK(status == want);
-	CHECK(warden_end_read(a, b->dir.fd, &end, &e) == 0);
-	warden_detached_leave(&b->warden);
-	state_drop(&b->dir);
-	CHECK(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
-	return end;
-}
-
 static void test_exit(void)
 {
 	own_arena struct arena a = {0};
-	struct boxed b;
+	struct boxed b = {0};
 
 	make(&b, &(struct warden_plan){.notify = true, .wall_ms = 60000}, sleeper);
 	CHECK(!readable(b.warden.pidfd, 100));
@@ -123,7 +35,7 @@ static void test_exit(void)
 static void test_timeout(void)
 {
 	own_arena struct arena a = {0};
-	struct boxed b;
+	struct boxed b = {0};
 	struct err e = {0};
 
 	make(&b, &(struct warden_plan){.wall_ms = 100}, sleeper);
@@ -144,7 +56,7 @@ static void test_timeout(void)
 static void test_syscall(bool by_socket)
 {
 	own_arena struct arena a = {0};
-	struct boxed b;
+	struct boxed b = {0};
 	struct err e = {0};
 
 	make(&b, &(struct warden_plan){.notify = true}, attacker);
@@ -166,7 +78,7 @@ static void test_syscall(bool by_socket)
 static void test_poke(void)
 {
 	own_arena struct arena a = {0};
-	struct boxed b;
+	struct boxed b = {0};
 	struct err e = {0};
 	char text[16] = "";
 	int pipes[2];
@@ -174,8 +86,8 @@ static void test_poke(void)
 	make(&b, &(struct warden_plan){.wall_ms = 50}, sleeper);
 	CHECK(pipe2(pipes, O_CLOEXEC) == 0);
 	for (int i = 0; i < POKES_MAX; i++)
-		CHECK(warden_detached_poke(&b.warden, pipes[1], i ? "x" : "THAWED", &e) == 0);
-	CHECK(warden_detached_poke(&b.warden, pipes[1], "x", &e) == -E2BIG);
+		CHECK(warden_detached_poke(&b.warden, pipes[1], i ? "x" : "THAWED", !i, &e) == 0);
+	CHECK(warden_detached_poke(&b.warden, pipes[1], "x", false, &e) == -E2BIG);
 	(void)close(pipes[1]);
 	CHECK(warden_detached_started(&b.warden, &e) == 0);
 	(void)box_end(&b.box, 1000);
@@ -199,7 +111,7 @@ static void family(int sync)
 static void test_kill_warden(void)
 {
 	own_arena struct arena a = {0};
-	struct boxed b;
+	struct boxed b = {0};
 	struct err e = {0};
 	struct timespec t0, t1;
 	char x[16];
@@ -269,7 +181,7 @@ static int settled_fds(pid_t pid, int want)
 static void test_confined(void)
 {
 	own_arena struct arena a = {0};
-	struct boxed b;
+	struct boxed b = {0};
 	int pipes[2];
 	char x;
 
@@ -285,7 +197,7 @@ static void test_confined(void)
 	CHECK(status_field(w, "\nNoNewPrivs:\t", 10) == 1);
 	CHECK(status_field(w, "\nCapPrm:\t", 16) == 0x20); /* CAP_KILL */
 	CHECK(status_field(w, "\nCapEff:\t", 16) == 0x20);
-	CHECK(settled_fds(w, 9) == 9);
+	CHECK(settled_fds(w, 12) == 12);
 	printf("# a warden's memory: %ld KiB, %ld of them its own\n",
 	       status_field(w, "\nVmRSS:\t", 10), status_field(w, "\nRssAnon:\t", 10));
 	(void)close(pipes[1]);
@@ -313,7 +225,7 @@ static int confined(void (*fn)(void))
 	if (pid == 0) {
 		struct err e;
 
-		if (warden_confine(dir.fd, &e) < 0)
+		if (warden_confine(dir.fd, -1, -1, &e) < 0)
 			_exit(9);
 		fn();
 		_exit(0);
@@ -432,7 +344,7 @@ static void send_fds(int sock, const void *data, size_t len, const int *fds, siz
 static void test_garbage(void)
 {
 	own_arena struct arena a = {0};
-	struct boxed b;
+	struct boxed b = {0};
 	struct err e = {0};
 	unsigned char junk[4096];
 	int many[32], idle[100];
@@ -442,7 +354,7 @@ static void test_garbage(void)
 	make(&b, &(struct warden_plan){.notify = true, .wall_ms = 60000}, sleeper);
 	own_fd int own = warden_connect(b.dir.fd, &e);
 	CHECK(fstatat(b.dir.fd, WARDEN_SOCKET, &st, 0) == 0 && (st.st_mode & 07777) == 0600);
-	int before = settled_fds(b.warden.pid, 10);
+	int before = settled_fds(b.warden.pid, 11);
 	for (size_t i = 0; i < LEN(many); i++)
 		many[i] = b.dir.fd;
 	for (int i = 0; i < 400; i++) {
@@ -471,7 +383,7 @@ static void test_garbage(void)
 	CHECK(warden_detached_started(&b.warden, &e) == 0); /* the maker's end still works */
 	CHECK(!readable(b.box.pidfd, 50));
 	CHECK(settled_fds(b.warden.pid, before) == before);
-	CHECK(warden_send_started(own, &e) == 0);
+	CHECK(warden_send_started(own, NULL, 0, &e) == 0);
 	box_kill(&b.box);
 	(void)box_end(&b.box, 1000);
 	CHECK_STR(drop(&b, &a, 0).reason, "exited");
@@ -483,7 +395,8 @@ static void own_attacker(int sync)
 	struct err e;
 	int fd, own = -1;
 
-	if (sync_expect_fd(sync, SYNC_LISTENER, &own, &e) < 0 || warden_send_started(own, &e) < 0)
+	if (sync_expect_fd(sync, SYNC_LISTENER, &own, &e) < 0 ||
+	    warden_send_started(own, NULL, 0, &e) < 0)
 		_exit(94);
 	(void)usleep(20000);
 	fd = install_notify();
@@ -497,7 +410,7 @@ static void own_attacker(int sync)
 static void test_own_side(bool slow)
 {
 	own_arena struct arena a = {0};
-	struct boxed b;
+	struct boxed b = {0};
 	struct err e = {0};
 
 	make(&b, &(struct warden_plan){.notify = true, .wall_ms = 60000}, own_attacker);
@@ -517,7 +430,7 @@ static void test_own_side(bool slow)
 static void test_await_end(void)
 {
 	own_arena struct arena a = {0};
-	struct boxed b;
+	struct boxed b = {0};
 	uint64_t from = now_ms();
 
 	make(&b, &(struct warden_plan){.wall_ms = 60000}, sleeper);
@@ -538,7 +451,7 @@ static void test_await_end(void)
 static void test_stranger(void)
 {
 	own_arena struct arena a = {0};
-	struct boxed b;
+	struct boxed b = {0};
 	int status = -1;
 
 	make(&b, &(struct warden_plan){.wall_ms = 50}, sleeper);

@@ -20,6 +20,7 @@
 
 #include "base/file.h"
 #include "base/own.h"
+#include "base/str.h"
 #include "base/sys.h"
 #include "check.h"
 #include "run/sync.h"

@@ -18,7 +18,7 @@
  *        --levelc_generate--> classic BPF
  */
 
-enum pol_verb { POL_ALLOW, POL_ERRNO, POL_NEVER, POL_KILL };
+enum pol_verb { POL_ALLOW, POL_ERRNO, POL_TELL, POL_NEVER, POL_KILL };
 
 struct pol_action {
 	enum pol_verb verb;

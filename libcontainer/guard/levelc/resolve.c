@@ -165,6 +165,8 @@ uint32_t levelc_ret(struct pol_action action, bool notify)
 		return SECCOMP_RET_ALLOW;
 	if (action.verb == POL_ERRNO)
 		return SECCOMP_RET_ERRNO | action.error;
-	return action.verb == POL_NEVER && notify ? SECCOMP_RET_USER_NOTIF
-						  : SECCOMP_RET_KILL_PROCESS;
+	if (notify && (action.verb == POL_TELL || action.verb == POL_NEVER))
+		return SECCOMP_RET_USER_NOTIF;
+	return action.verb == POL_TELL ? SECCOMP_RET_ERRNO | action.error
+				       : SECCOMP_RET_KILL_PROCESS;
 }

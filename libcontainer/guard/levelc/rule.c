@@ -27,10 +27,11 @@ static const struct word errnos[] = {
 
 static const struct word verbs[] = {
 	{"allow", POL_ALLOW},
-	{"errno", POL_ERRNO},
+        {"errno", POL_ERRNO},
+        {"tell",  POL_TELL },
 	{"never", POL_NEVER},
-	{"kill",  POL_KILL },
-	{NULL,    0        },
+        {"kill",  POL_KILL },
+        {NULL,    0        },
 };
 
 void *parse_list_add(struct arena *a, void **list, size_t *n, size_t *max, size_t size)
@@ -74,7 +75,7 @@ int parse_action(struct parser *p, const char *verb, struct pol_action *out)
 	if (!v)
 		return parse_fail(p, "not understood", verb);
 	out->verb = (enum pol_verb)v->value;
-	if (out->verb != POL_ERRNO)
+	if (out->verb != POL_ERRNO && out->verb != POL_TELL)
 		return 0;
 	const char *name = parse_word(p);
 

@@ -2,6 +2,7 @@
  * Build-time program: prints the messages of net/table/table.h as C.
  *
  *   table inet brig {
+ *     comment "brig:v1:deny"
  *     chain output  { type filter hook output priority 0; policy drop;
  *                     to lo accept; [meta l4proto tcp reject with tcp reset] }
  *     chain input   { type filter hook input priority 0; policy drop; from lo accept }
@@ -76,11 +77,24 @@ static void put_be32(struct nlmsghdr *h, uint16_t type, uint32_t value)
 	mnl_attr_put_u32(h, type, htonl(value));
 }
 
+/* What the table is, for who finds it (net/rules.h): as userdata, which nft(8) lists as a comment.
+ */
+static void put_comment(struct nlmsghdr *h)
+{
+	static const char text[] = "brig:v1:deny";
+	unsigned char tlv[2 + sizeof(text)] = {0 /* a comment */, sizeof(text)};
+
+	memcpy(tlv + 2, text, sizeof(text));
+	mnl_attr_put(h, NFTA_TABLE_USERDATA, sizeof(tlv), tlv);
+}
+
 static void table(struct batch *b, const char *part, int type, uint16_t flags)
 {
 	struct nlmsghdr *h = message(b, part, type, flags);
 
 	mnl_attr_put_strz(h, NFTA_TABLE_NAME, "brig");
+	if (type == NFT_MSG_NEWTABLE)
+		put_comment(h);
 	done(b);
 }
 

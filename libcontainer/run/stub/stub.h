@@ -12,6 +12,11 @@
  * executes the workload: what can be got hold of is the stub's private copy.  Unlike re-executing
  * the runtime from a copy this costs no start of a C library.
  *
+ * With a birth (exec into a pid namespace whose processes may trace) the stub is executed where
+ * nobody inside sees it, and makes the process that they see: that one has neither the runtime's
+ * memory nor a descriptor but those of the workload and the sync pair.  It goes on at a word of the
+ * runtime, and ends when that has gone.
+ *
  * The image in the memfd is the ELF file followed by these parameters, which the one loadable
  * segment is made to cover (its size in the program header is patched).  argv and envp are the
  * workload's own.
@@ -25,6 +30,15 @@ struct stub_params {
 	uint32_t insns;       /* offset of the filter */
 	uint32_t exec_failed; /* SYNC_EXEC_FAILED */
 	uint32_t failed;      /* SYNC_FAILED */
+	uint32_t birth;       /* STUB_...; 0: none */
+	uint32_t pid;         /* SYNC_PID */
+	uint32_t go;          /* SYNC_GO */
+	uint32_t executing;   /* SYNC_EXECUTING */
+};
+
+enum {
+	STUB_BIRTH = 1,
+	STUB_TERMINAL = 2, /* descriptor 0 is the controlling terminal of who is born */
 };
 
 #define STUB_MAGIC 0x62757453U
