@@ -10,6 +10,12 @@
 # libc shared (docs/benchmarks.md tells what linking all of brig statically gains and costs).
 
 MAKEFLAGS += --no-builtin-rules
+# As many compilers as there are processors, unless -j says otherwise (make shows it to children only).
+ifeq ($(MAKELEVEL),0)
+ifeq ($(filter -j% j%,$(shell ps -o args= -p $$PPID 2>/dev/null)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+endif
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -81,7 +87,7 @@ $(PROBE_MK): tests/lib/probe-flags Makefile
 	@tests/lib/probe-flags "$(CC)" HARDEN_CC $(HARDEN_PROBED) >>$@
 	@tests/lib/probe-flags "$(CC)" HARDEN_LD $(LINK_PROBED) >>$@
 
-CFLAGS ?= -O2 -g
+CFLAGS ?= $(if $(filter 1,$(SAN)),-O1,-O2) -g
 STD := -std=gnu17 -D_GNU_SOURCE -I. -Ilibcontainer
 BASE_CFLAGS := $(STD) $(WARN) $(WARN_CC)
 ifeq ($(WERROR),1)
@@ -384,7 +390,7 @@ fuzz-run: $(B)/tests/fuzz/fuzz_$(T).o $(LIB)
 
 .PHONY: lint fmt
 lint:
-	@tests/lint/run $(if $(TIDY),--tidy)
+	+@tests/lint/run $(if $(TIDY),--tidy)
 fmt:
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
 
