@@ -510,13 +510,27 @@ int plan_cgroup_with_cpus(struct arena *a, struct plan *p, const char *cpus, con
 	return plan_cgroup(a, p, e);
 }
 
+/*
+ * `create` alone is an engine's, which reaps what it asked for.  What a script leaves behind is reaped
+ * by whoever reaps orphans, before anybody has asked how it ended: its warden has to be its parent.
+ */
+static bool is_left_behind(const struct plan_request *req, const struct plan *p)
+{
+	return p->watch.detached && (req->run || reuse_wanted(req->opts, &p->config));
+}
+
+/* Only where the warden can be around it (plan_warden). */
+static bool has_no_parent(const struct plan_request *req, const struct plan *p)
+{
+	return p->level && is_left_behind(req, p) && p->privileged && p->ns.make & CLONE_NEWPID;
+}
+
 static void plan_warden(struct arena *a, const struct plan_request *req, struct plan *p)
 {
 	struct plan_watch *w = &p->watch;
 
 	w->encloses = w->detached && p->privileged && p->ns.make & CLONE_NEWPID;
-	/* Nobody else is there for a generation that a reset makes. */
-	w->warden.reaps = w->encloses && (req->run || reuse_wanted(req->opts, &p->config));
+	w->warden.reaps = w->encloses && is_left_behind(req, p);
 	w->warden.tied = !w->detached && p->privileged && p->ns.make & CLONE_NEWPID &&
 			 plan_level_may_change_user(p);
 	/* It takes a process that is born in the warden's namespace, or the tie's. */
@@ -637,8 +651,8 @@ int plan_make(struct arena *a, const struct plan_request *req, struct plan *p, s
 	p->watch.wanted = p->watch.wanted || o->pool || plan_violations_watched(&p->watch.warden);
 	if (plan_layers(a, o, p, e) < 0)
 		return -e->code;
-	p->watch.wanted = p->watch.wanted || p->layers.keep;
 	p->watch.detached = !req->run || req->opts->detach;
+	p->watch.wanted = p->watch.wanted || p->layers.keep || has_no_parent(req, p);
 	if (p->watch.wanted)
 		plan_warden(a, req, p);
 	plan_notify(a, req->host, p);

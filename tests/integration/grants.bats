@@ -335,8 +335,9 @@ print(os.strerror(ctypes.get_errno()))'
 @test "grant: what ends needs a warden, and the remedy is told" {
 	docs
 	at standard
-	config 'del(.linux.resources)'
-	sleeps
+	config 'del(.linux.resources) | .process.args = ["sleep", "100"]'
+	ok create -b "$B" "$ID" </dev/null
+	ok start "$ID"
 	b grant "$ID" "filesystem:read:$D ttl=10s"
 	is "$status" 76
 	one_line 'no warden.*--timeout'

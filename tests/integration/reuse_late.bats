@@ -172,9 +172,8 @@ is_parked() { ok state "$ID" && is "$(jq -r .status <<<"$out")" created && ok ve
 	at standard
 	config 'del(.linux.resources.memory) | .annotations = {}'
 	makes
-	answers 76 'nobody watches' start --timeout 1s "$ID"
-	is_parked
-	ok delete "$ID"
+	ok start --timeout 30s "$ID"
+	ok delete --force "$ID"
 	creates
 	answers 76 'create --reuse' start --memory 1m "$ID"
 	answers 76 'create --reuse' start --in "$T/brig.json:/tmp/x" "$ID"

@@ -179,8 +179,9 @@ thousandths() { report "(.peak.$1 * 1000 | floor)"; }
 	config 'del(.linux.resources.cpu, .linux.resources.memory) | .annotations = {}'
 	answers 1 'retire-on memory: it has no limit' create --reuse --retire-on memory=1 -b "$B" "$ID"
 	answers 1 'retire-on cpu: it has no quota' create --reuse --retire-on cpu=1 -b "$B" "$ID"
-	answers 1 'nobody watches' create --reuse --retire-on disk=1 -b "$B" "$ID"
 	nothing_left
+	ok create --reuse --retire-on disk=1 -b "$B" "$ID"
+	ok delete "$ID"
 	config '.annotations = {"dev.brig.time.wall": "30s", "dev.brig.reuse": "true",
 		"dev.brig.reuse.max_idle": "1h", "dev.brig.reuse.retire_on": "disk=0.5,pids=1"}'
 	ok create -b "$B" "$ID"

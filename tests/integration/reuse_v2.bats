@@ -39,6 +39,26 @@ five_resets() {
 
 @test "reuse v2: five resets" { five_resets; }
 
+@test "reuse v2: how a generation ended is known to who asks later, also without limits at standard" {
+	at standard
+	prog 'exit 7'
+	config 'del(.linux.resources)'
+	ok create --reuse -b "$B" "$ID" </dev/null
+	for n in 2 3; do
+		ok start "$ID"
+		wait_for 60 has_ended
+		b wait "$ID"
+		is "$status $(report .status)" "7 exited"
+		resets $n
+	done
+	ok run -d -b "$B" "$ID-2" </dev/null
+	stopped() { ok state "$ID-2" && [[ $out == *'"stopped"'* ]]; }
+	wait_for 60 stopped
+	b wait "$ID-2"
+	is "$status" 7
+	ok delete "$ID-2"
+}
+
 @test "reuse v2: what is left in its cgroup is found" {
 	ok create --reuse -b "$B" "$ID" </dev/null
 	d=$(directory)
