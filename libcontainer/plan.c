@@ -511,8 +511,9 @@ int plan_cgroup_with_cpus(struct arena *a, struct plan *p, const char *cpus, con
 }
 
 /*
- * `create` alone is an engine's, which reaps what it asked for.  What a script leaves behind is reaped
- * by whoever reaps orphans, before anybody has asked how it ended: its warden has to be its parent.
+ * `create` alone is an engine's, which reaps what it asked for.  What a script leaves behind is
+ * reaped by whoever reaps orphans, before anybody has asked how it ended: its warden has to be its
+ * parent.
  */
 static bool is_left_behind(const struct plan_request *req, const struct plan *p)
 {
