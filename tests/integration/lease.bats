@@ -212,10 +212,10 @@ more_teardown() {
 	acquire
 	as start "$LEASED"
 	stays=$LEASED
-	ok lease acquire "$POOL" --ttl 700ms
+	ok lease acquire "$POOL" --ttl 3s
 	id=$(jq -r .id <<<"$out") TOKEN=$(jq -r .token <<<"$out")
 	as start "$id"
-	wait_for 5 has_ended "$id"
+	wait_for 15 has_ended "$id"
 	b wait "$id"
 	is "$(jq -r '[.status, .reason.class, .code] | join(" ")' <<<"$out")" "timeout lease 124"
 	is "$(condition "$stays")" running
@@ -227,13 +227,13 @@ more_teardown() {
 @test "lease: renew moves the end of what runs to a later time" {
 	prog 'sleep 100'
 	ensure --min 1
-	ok lease acquire "$POOL" --ttl 1s
+	ok lease acquire "$POOL" --ttl 4s
 	LEASED=$(jq -r .id <<<"$out") TOKEN=$(jq -r .token <<<"$out")
 	as start "$LEASED"
-	ok lease renew "$LEASED" --lease "$TOKEN" --ttl 3s
-	sleep 1.5
+	ok lease renew "$LEASED" --lease "$TOKEN" --ttl 9s
+	sleep 4.5
 	is "$(condition "$LEASED")" running
-	wait_for 5 has_ended "$LEASED"
+	wait_for 15 has_ended "$LEASED"
 }
 
 @test "lease: renew never moves it to an earlier time" {
@@ -387,11 +387,11 @@ more_teardown() {
 @test "lease: what runs when its lease.json is damaged ends when its time has come" {
 	prog 'sleep 100'
 	ensure --min 1
-	ok lease acquire "$POOL" --ttl 500ms
+	ok lease acquire "$POOL" --ttl 3s
 	TOKEN=$(jq -r .token <<<"$out")
 	as start "$POOL-1"
 	echo '{' >"$R/$POOL-1/lease.json"
-	wait_for 5 has_ended "$POOL-1"
+	wait_for 15 has_ended "$POOL-1"
 }
 
 @test "lease: nothing that a reset leaves behind has its holder's token in its words" {

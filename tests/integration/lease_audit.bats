@@ -54,10 +54,10 @@ intact() {
 @test "lease audit: the warden tells that a lease has run out, once" {
 	prog 'sleep 100'
 	ensure --min 1
-	ok lease acquire "$POOL" --ttl 700ms --key k
+	ok lease acquire "$POOL" --ttl 3s --key k
 	id=$(jq -r .id <<<"$out") TOKEN=$(jq -r .token <<<"$out")
 	as start "$id"
-	wait_for 5 has_ended "$id"
+	wait_for 15 has_ended "$id"
 	is "$(events)" 'Acquired Expired'
 	is "$(record LeaseExpired '[.id, .gen, .action, .source, .sev, .data.pool, .data.key] | join(" ")')" \
 		"$id 1 expire warden notice $POOL $(sum k)"
@@ -80,11 +80,11 @@ intact() {
 	is "$(events)" 'Acquired Expired'
 	# and of one whose program had ended by itself before
 	prog true
-	ok lease acquire "$POOL" --ttl 2s
+	ok lease acquire "$POOL" --ttl 4s
 	TOKEN=$(jq -r .token <<<"$out")
 	as start "$POOL-1"
 	wait_for 5 has_ended "$POOL-1"
-	sleep 2
+	sleep 4
 	ok pool ensure "$POOL"
 	is "$(events)" 'Acquired Expired Acquired Expired'
 	is "$(record LeaseExpired '[.gen, .source] | join(" ")')" "2 cli"

@@ -296,11 +296,11 @@ more_teardown() {
 
 @test "pool: run that is killed leaves a lease that runs out, which ends the program" {
 	ensure --min 1
-	"${BR[@]}" pool run "$POOL" --ttl 1s -- sleep 100 3>&- &
+	"${BR[@]}" pool run "$POOL" --ttl 4s -- sleep 100 3>&- &
 	job=$!
 	wait_for 5 eval '[ "$(pool .conditions.running)" = 1 ]'
 	kill -9 $job
-	wait_for 5 eval '[ "$(condition "$POOL-1")" = used ]'
+	wait_for 15 eval '[ "$(condition "$POOL-1")" = used ]'
 	b wait "$POOL-1"
 	is "$(jq -r '[.status, .reason.class, .code] | join(" ")' <<<"$out")" "timeout lease 124"
 	ok pool ensure "$POOL"
