@@ -54,3 +54,14 @@ raw_pod() {
 	is "$out" ok
 	not_arrived '2001:db8::10 58 136'
 }
+
+@test "outside: a name server that is everybody's own address is none" {
+	local a
+	join_net pod
+	for a in 0.0.0.0 :: 127.0.0.1 ::1; do
+		refuses "--resolver: an address of the loopback" --net "join:$NET/pod" --resolver $a --egress api.example.org -- true
+		printf '{"v": 1, "levels": "%s", "ids": {"directory": "%s"}, "egress": {"resolvers": ["%s"]}}\n' \
+			"$T/levels" "$T/ids" "$a" >"$T/brig.json"
+		refuses "resolvers: an address of the loopback" --net "join:$NET/pod" --egress api.example.org -- true
+	done
+}
