@@ -315,6 +315,21 @@ static void living(struct batch *b, const char *part, const char *chain, const c
 	rule_end(&r);
 }
 
+/*
+ * Between the same ports another connection can begin in the place of one that the other side has
+ * reset: conntrack goes on with the old one, mark and all.  It is judged as any, and counted. (What
+ * is sent again for want of an answer is "new".)
+ */
+static void begun_anew(struct batch *b)
+{
+	struct batch_rule r = rule_begin(b, "rule out begun anew", "out", NULL);
+
+	rule_if_syn(&r);
+	rule_if_state(&r, RULE_STATE_ESTABLISHED);
+	rule_verdict(&r, NFT_GOTO, "new");
+	rule_end(&r);
+}
+
 static void errors_of(struct batch *b, const char *chain, uint8_t proto, const char *then)
 {
 	struct batch_rule r = rule_begin(b, "rule icmp errors", chain, NULL);
@@ -449,6 +464,7 @@ static void out_rules(struct batch *b, const struct rules_shape *s, const char *
 		resolver_out(b, SET_RESOLVERS4, false, stamp);
 	if (rules_has(s, SET_RESOLVERS6))
 		resolver_out(b, SET_RESOLVERS6, true, stamp);
+	begun_anew(b);
 	living(b, "rule out grants", "out", pass);
 	errors_of(b, "out", IPPROTO_ICMP, stamp);
 	errors_of(b, "out", IPPROTO_ICMPV6, stamp);
