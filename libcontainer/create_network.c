@@ -191,7 +191,7 @@ void create_disconnect(void *ctx)
 /* --- rules ---------------------------------------------------------------------------------- */
 
 /* Sockets of the sandbox's namespace, each for one purpose. */
-enum { SOCK_RULES, SOCK_LOG, SOCK_UDP, SOCK_TCP, SOCKS };
+enum { SOCK_RULES, SOCK_LOG, SOCK_UDP, SOCK_TCP, SOCK_ROUTE, SOCKS };
 
 static void set_listener(struct inside_socket *s, int type)
 {
@@ -223,15 +223,25 @@ static size_t set_sockets(const struct create *c, struct inside_socket *s)
 		};
 	set_listener(&s[SOCK_UDP], SOCK_DGRAM);
 	set_listener(&s[SOCK_TCP], SOCK_STREAM);
-	return names ? SOCKS : SOCK_UDP;
+	s[SOCK_ROUTE] = (struct inside_socket){
+		.family = AF_NETLINK,
+		.type = SOCK_RAW,
+		.protocol = NETLINK_ROUTE,
+		.fd = -1,
+	};
+	return names ? SOCK_ROUTE : SOCK_UDP;
 }
 
 static int open_sockets(struct create *c, struct inside_socket *s, struct err *e)
 {
 	const struct inside in = {.netns = c->netns, .userns = c->netns_userns};
 	size_t n = set_sockets(c, s);
+	int r = inside_sockets(&in, s, n, e);
 
-	return inside_sockets(&in, s, n, e);
+	/* It is asked for the devices. */
+	return r < 0 || !egress_of(c)->policy->netdev_egress
+		       ? r
+		       : inside_sockets(&in, &s[SOCK_ROUTE], 1, e);
 }
 
 static void close_sockets(struct inside_socket *s)
@@ -271,10 +281,11 @@ static int look_at_pod(struct create *c, int sock, struct err *e)
 	return 0;
 }
 
-static int install(struct create *c, int sock, struct err *e)
+static int install(struct create *c, const struct inside_socket *s, struct err *e)
 {
 	const struct plan_egress *x = egress_of(c);
-	struct rules_install how = {.policy = x->policy};
+	struct rules_install how = {.policy = x->policy, .route = s[SOCK_ROUTE].fd};
+	int sock = s[SOCK_RULES].fd;
 	bool had;
 
 	/* reset: those of the generation before, with what it has learned and counted. */
@@ -374,14 +385,16 @@ static int join_names(struct create *c, struct inside_socket *s, bool *watched, 
 	*watched = *watched && !c->rules_were_there;
 	if (!x->policy->has_names || (c->rules_were_there && x->takes_any))
 		return 0;
-	int r = inside_sockets(&in, &s[SOCK_UDP], SOCKS - SOCK_UDP, e);
+	int r = inside_sockets(&in, &s[SOCK_UDP], SOCK_ROUTE - SOCK_UDP, e);
 	if (r == -EADDRINUSE && c->rules_were_there)
 		return 0;
 	*watched = true;
 	/* What was granted to the other one later, learned by it and has run out was its own. */
 	if (r == 0 && c->rules_were_there)
 		r = rules_install(&c->mnl, s[SOCK_RULES].fd,
-				  &(struct rules_install){.policy = x->policy, .replace = true},
+				  &(struct rules_install){.policy = x->policy,
+							  .replace = true,
+							  .route = s[SOCK_ROUTE].fd},
 				  &had, e);
 	return r;
 }
@@ -391,13 +404,13 @@ static int secure_own(struct create *c, struct inside_socket *s, struct err *e)
 {
 	int r = plan_egress_watched(egress_of(c)) ? start_resolver(c, s, NULL, e) : 0;
 
-	return r < 0 ? r : install(c, s[SOCK_RULES].fd, e);
+	return r < 0 ? r : install(c, s, e);
 }
 
 static int secure_shared(struct create *c, struct inside_socket *s, struct err *e)
 {
 	bool watched = plan_egress_watched(egress_of(c));
-	int r = install(c, s[SOCK_RULES].fd, e);
+	int r = install(c, s, e);
 
 	if (r == 0)
 		r = join_names(c, s, &watched, e);
@@ -448,13 +461,18 @@ static int early_secure(void *ctx, struct resolver_sockets *out, struct err *e)
 	size_t n = set_sockets(c, s);
 	int r = inside_sockets_here(s, n, e);
 
+	if (r == 0 && egress_of(c)->policy->netdev_egress)
+		r = inside_sockets_here(&s[SOCK_ROUTE], 1, e);
 	*out = (struct resolver_sockets){
 		.nft = s[SOCK_RULES].fd,
 		.log = s[SOCK_LOG].fd,
 		.udp = s[SOCK_UDP].fd,
 		.tcp = s[SOCK_TCP].fd,
 	};
-	return r < 0 ? r : install(c, s[SOCK_RULES].fd, e);
+	if (r == 0)
+		r = install(c, s, e);
+	own_close(&s[SOCK_ROUTE].fd);
+	return r;
 }
 
 int create_resolver(void *ctx, struct err *e)
@@ -473,7 +491,8 @@ int create_resolver(void *ctx, struct err *e)
 /* One step: what they share are sockets that nobody else needs. */
 static int secure(struct create *c, struct err *e)
 {
-	struct inside_socket s[SOCKS] = {{.fd = -1}, {.fd = -1}, {.fd = -1}, {.fd = -1}};
+	struct inside_socket s[SOCKS] = {
+		{.fd = -1}, {.fd = -1}, {.fd = -1}, {.fd = -1}, {.fd = -1}};
 	int r = create_load_mnl(c, e);
 
 	if (r == 0)

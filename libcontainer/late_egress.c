@@ -87,8 +87,12 @@ int late_egress(const struct container_host *h, struct arena *a, const struct la
 {
 	struct change c = {.arena = a, .host = h, .id = s->id, .dir = dir, .state = *s};
 
-	for (size_t i = 0; i < l->n_taken; i++)
-		if (grant_network_take(&c, l->taken[i], e) < 0)
+	for (size_t i = 0; i < l->n_taken; i++) {
+		int r = grant_network_take(&c, l->taken[i], e);
+
+		/* While it was parked the time of one may have run out. */
+		if (r < 0 && r != -ENOENT)
 			return err_wrap(e, "--egress");
+	}
 	return 0;
 }

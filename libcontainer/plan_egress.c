@@ -292,14 +292,18 @@ static int check_resolvers(const struct egress_policy *p, struct err *e)
 
 /*
  * On the loopback of the sandbox's own namespace anybody inside may be who answers: he would choose
- * which address a granted name has.
+ * which address a granted name has.  0.0.0.0 and :: lead there, too (connect(2)).
  */
 static bool could_be_inside(const struct egress_policy *p, const struct egress_address *a)
 {
-	static const uint8_t loopback6[16] = {[15] = 1};
+	static const uint8_t any6[16] = {0}, loopback6[16] = {[15] = 1};
 
-	return p->resolves_inside &&
-	       (a->family == 4 ? a->bytes[0] == 127 : memcmp(a->bytes, loopback6, 16) == 0);
+	if (!p->resolves_inside)
+		return false;
+	if (a->family == 4)
+		return a->bytes[0] == 127 || a->bytes[0] == 0;
+	return memcmp(a->bytes, loopback6, sizeof(loopback6)) == 0 ||
+	       memcmp(a->bytes, any6, sizeof(any6)) == 0;
 }
 
 static int check_outside(const char *who, const struct egress_policy *p, struct err *e)

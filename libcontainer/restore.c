@@ -103,6 +103,8 @@ static int prepare(struct restore *c, struct err *e)
 			    "level %s: what criu makes is not held to a level: restore at custom "
 			    "(--level custom)",
 			    c->plan.level->policy.level.name);
+	if (r == 0 && c->plan.egress)
+		r = err_msg(e, ENOTSUP, "egress rules: a restored container would not have them");
 	/* The socket of create and run: the images tell whether there was one. */
 	if (r == 0 && c->plan.notify_host)
 		c->plan.config.n_mounts--;

@@ -60,6 +60,9 @@ static void check_end(struct verifier *v)
 		report_add(&v->report, DAMAGE_MISSING_FILE, 0, 0, "%s; seq %llu is the last one%s",
 			   f->base, (ull)last,
 			   f->lock_seq ? ", and the lock file knows of more" : "");
+	else if (f->newest >= 0 && f->n_rotated && !f->size)
+		report_add(&v->report, DAMAGE_TRUNCATED, 0, last,
+			   "it is empty, and a file is not there before it has its first record");
 	else if (f->lock_seq > last)
 		report_add(&v->report, DAMAGE_TRUNCATED, 0, last,
 			   "seq %llu is the last record, the lock file knows seq %llu, %.16s...",

@@ -165,6 +165,8 @@ void rule_if_meta8(struct batch_rule *r, uint32_t key, uint8_t value);
 void rule_if_meta32(struct batch_rule *r, uint32_t key, uint32_t value);
 /* Any of the bits of the connection's state (NF_CT_STATE_BIT and so on). */
 void rule_if_state(struct batch_rule *r, uint32_t bits);
+/* What a connection of TCP begins with. */
+void rule_if_syn(struct batch_rule *r);
 enum { RULE_STATE_ESTABLISHED = 2, RULE_STATE_RELATED = 4, RULE_STATE_NEW = 8 };
 
 #endif

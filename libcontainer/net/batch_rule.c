@@ -1,4 +1,6 @@
 #include <linux/netfilter/nf_tables.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include "net/batch.h"
 
@@ -220,17 +222,36 @@ void rule_if_meta32(struct batch_rule *r, uint32_t key, uint32_t value)
 	rule_cmp(r, NFT_CMP_EQ, BATCH_REG(0), &value, sizeof(value));
 }
 
+/* Only these bits of the first register stay. */
+static void masked(struct batch_rule *r, const void *mask, uint32_t len)
+{
+	const uint32_t zero = 0;
+	struct expr x = expr_begin(r->b, "bitwise");
+
+	batch_be32(r->b, NFTA_BITWISE_SREG, BATCH_REG(0));
+	batch_be32(r->b, NFTA_BITWISE_DREG, BATCH_REG(0));
+	batch_be32(r->b, NFTA_BITWISE_LEN, len);
+	put_value(r->b, NFTA_BITWISE_MASK, mask, len);
+	put_value(r->b, NFTA_BITWISE_XOR, &zero, len);
+	expr_end(r->b, x);
+}
+
 void rule_if_state(struct batch_rule *r, uint32_t bits)
 {
 	const uint32_t zero = 0;
 
 	rule_ct(r, NFT_CT_STATE, BATCH_REG(0));
-	struct expr x = expr_begin(r->b, "bitwise");
-	batch_be32(r->b, NFTA_BITWISE_SREG, BATCH_REG(0));
-	batch_be32(r->b, NFTA_BITWISE_DREG, BATCH_REG(0));
-	batch_be32(r->b, NFTA_BITWISE_LEN, sizeof(bits));
-	put_value(r->b, NFTA_BITWISE_MASK, &bits, sizeof(bits));
-	put_value(r->b, NFTA_BITWISE_XOR, &zero, sizeof(zero));
-	expr_end(r->b, x);
+	masked(r, &bits, sizeof(bits));
 	rule_cmp(r, NFT_CMP_NEQ, BATCH_REG(0), &zero, sizeof(zero));
+}
+
+void rule_if_syn(struct batch_rule *r)
+{
+	enum { FLAGS = 13 };
+	const uint8_t syn = TH_SYN, all = TH_FIN | TH_SYN | TH_RST | TH_ACK;
+
+	rule_if_meta8(r, NFT_META_L4PROTO, IPPROTO_TCP);
+	rule_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, FLAGS, 1, BATCH_REG(0));
+	masked(r, &all, sizeof(all));
+	rule_cmp(r, NFT_CMP_EQ, BATCH_REG(0), &syn, sizeof(syn));
 }

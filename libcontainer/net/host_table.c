@@ -18,11 +18,10 @@
 #include "net/answers.h"
 #include "net/batch.h"
 
-#define TABLE  "brig_host"
-#define DEVICE "brg"
+#define TABLE "brig_host"
 /* A chain that tells which rules are there; changed with them.  Its one rule, which nothing comes
  * to, goes with the others when the table is flushed. */
-#define VERSION "v1"
+#define VERSION "v2"
 
 enum {
 	BATCH_BYTES = 16384,
@@ -92,11 +91,13 @@ static void put_base_chain(struct batch *b, const struct base_chain *c)
 
 /* --- Rules ---------------------------------------------------------------------------------- */
 
-/* Of a name only its beginning is compared: brg*. */
+/* A host may have devices of its own whose names begin with brg. */
 static void if_device(struct batch_rule *r, uint32_t key, uint32_t op)
 {
+	const uint32_t group = VETH_GROUP;
+
 	rule_meta(r, key, BATCH_REG(0));
-	rule_cmp(r, op, BATCH_REG(0), DEVICE, strlen(DEVICE));
+	rule_cmp(r, op, BATCH_REG(0), &group, sizeof(group));
 }
 
 static void if_discovery(struct batch_rule *r)
@@ -185,7 +186,7 @@ static void put_pre(struct batch *b)
 {
 	struct batch_rule r = rule_begin(b, "other devices", "pre", NULL);
 
-	if_device(&r, NFT_META_IIFNAME, NFT_CMP_NEQ);
+	if_device(&r, NFT_META_IIFGROUP, NFT_CMP_NEQ);
 	end_accept(&r);
 	put_source(b, false);
 	put_source(b, true);
@@ -198,7 +199,7 @@ static void put_input(struct batch *b)
 {
 	struct batch_rule r = rule_begin(b, "other devices", "input", NULL);
 
-	if_device(&r, NFT_META_IIFNAME, NFT_CMP_NEQ);
+	if_device(&r, NFT_META_IIFGROUP, NFT_CMP_NEQ);
 	end_accept(&r);
 	put_discovery(b, "input");
 	r = rule_begin(b, "answers to the host", "input", NULL);
@@ -224,7 +225,7 @@ static void put_gone(struct batch *b, bool six)
 {
 	struct batch_rule r = rule_begin(b, "sandbox that is gone", "forward", "sandbox is gone");
 
-	if_device(&r, NFT_META_OIFNAME, NFT_CMP_NEQ);
+	if_device(&r, NFT_META_OIFGROUP, NFT_CMP_NEQ);
 	rule_if_meta8(&r, NFT_META_NFPROTO, six ? NFPROTO_IPV6 : NFPROTO_IPV4);
 	rule_payload(&r, NFT_PAYLOAD_NETWORK_HEADER, six ? DADDR6 : DADDR4, six ? 16 : 4,
 		     BATCH_REG(0));
@@ -236,20 +237,20 @@ static void put_forward(struct batch *b)
 {
 	struct batch_rule r = rule_begin(b, "sandbox to sandbox", "forward", "other sandboxes");
 
-	if_device(&r, NFT_META_IIFNAME, NFT_CMP_EQ);
-	if_device(&r, NFT_META_OIFNAME, NFT_CMP_EQ);
+	if_device(&r, NFT_META_IIFGROUP, NFT_CMP_EQ);
+	if_device(&r, NFT_META_OIFGROUP, NFT_CMP_EQ);
 	end_drop(&r);
 	put_gone(b, false);
 	put_gone(b, true);
 	r = rule_begin(b, "outward", "forward", NULL);
-	if_device(&r, NFT_META_IIFNAME, NFT_CMP_EQ);
+	if_device(&r, NFT_META_IIFGROUP, NFT_CMP_EQ);
 	end_accept(&r);
 	r = rule_begin(b, "answers inward", "forward", NULL);
-	if_device(&r, NFT_META_OIFNAME, NFT_CMP_EQ);
+	if_device(&r, NFT_META_OIFGROUP, NFT_CMP_EQ);
 	rule_if_state(&r, RULE_STATE_ESTABLISHED | RULE_STATE_RELATED);
 	end_accept(&r);
 	r = rule_begin(b, "inward", "forward", "new connections inward");
-	if_device(&r, NFT_META_OIFNAME, NFT_CMP_EQ);
+	if_device(&r, NFT_META_OIFGROUP, NFT_CMP_EQ);
 	end_drop(&r);
 	put_open(b, false);
 	put_open(b, true);

@@ -148,6 +148,35 @@ int rtnl_link_exists(struct rtnl *r, int index)
 	return rtnl_ask(r, link_request(r->mnl, &q, RTM_GETLINK, index, 0), NULL, NULL);
 }
 
+/* The rest of a dump that was broken off: until it is read there is no other one (EBUSY). */
+static void drain(const struct rtnl *r)
+{
+	char rest[1];
+
+	while (recv(r->sock, rest, sizeof(rest), MSG_DONTWAIT | MSG_TRUNC) > 0)
+		;
+}
+
+int rtnl_link_each(struct rtnl *r, rtnl_each *each, void *ctx)
+{
+	enum { TRIES = 8 };
+	union rtnl_request q;
+	int code = -EINTR;
+
+	for (int tries = 0; code == -EINTR && tries < TRIES; tries++) {
+		struct nlmsghdr *h = rtnl_request(r->mnl, &q, RTM_GETLINK, NLM_F_DUMP);
+		struct ifinfomsg *link = r->mnl->put_extra(h, sizeof(*link));
+
+		link->ifi_family = AF_UNSPEC;
+		/* Counters, and what is told of virtual functions, have no room in an answer. */
+		r->mnl->attr_put_u32(h, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+		code = rtnl_ask(r, h, each, ctx);
+		if (code < 0)
+			drain(r);
+	}
+	return code;
+}
+
 int rtnl_link_up(struct rtnl *r, int index)
 {
 	union rtnl_request q;

@@ -50,6 +50,8 @@ int rtnl_ask(struct rtnl *r, struct nlmsghdr *h, rtnl_each *each, void *ctx) MUS
 int rtnl_link_find(struct rtnl *r, const char *name) MUST_CHECK;
 /* 0: there is one. */
 int rtnl_link_exists(struct rtnl *r, int index) MUST_CHECK;
+/* Each device (struct ifinfomsg), some of them twice when one comes or goes meanwhile. */
+int rtnl_link_each(struct rtnl *r, rtnl_each *each, void *ctx) MUST_CHECK;
 int rtnl_link_up(struct rtnl *r, int index) MUST_CHECK;
 /* With its peer, if it has one; returns when both are gone. */
 int rtnl_link_delete(struct rtnl *r, int index);

@@ -205,9 +205,10 @@ static void put_table(struct batch *b, const struct egress_policy *p, const stru
 	rules_put_chains(b, p, s);
 }
 
-static int install(const struct mnl *m, int sock, const struct egress_policy *p, bool replaces,
+static int install(const struct mnl *m, int sock, const struct rules_install *i, bool replaces,
 		   struct err *e)
 {
+	const struct egress_policy *p = i->policy;
 	/* An element takes at most this; all sets, chains and rules do. */
 	enum { ELEMENT_MOST = 192, RULES_MOST = 24 << 10 };
 	own_arena struct arena a = {0};
@@ -226,11 +227,11 @@ static int install(const struct mnl *m, int sock, const struct egress_policy *p,
 	l.batch = batch_new(&a, m, l.size, NFPROTO_INET, 0);
 	put_table(l.batch, p, &s, replaces, in_parts);
 	bool had = replaces && rules_has_netdev(m, sock);
-	if ((had || s.netdev) && rules_put_netdev(&a, l.batch, sock, &s, had, e) < 0)
+	if ((had || s.netdev) && rules_put_netdev(&a, m, l.batch, i->route, &s, had, e) < 0)
 		return -e->code;
 	spoil(&l);
-	for (size_t i = 0; i < LEN(load_order); i++)
-		if (rules_has(&s, load_order[i]) && load(&l, load_order[i], e) < 0)
+	for (size_t k = 0; k < LEN(load_order); k++)
+		if (rules_has(&s, load_order[k]) && load(&l, load_order[k], e) < 0)
 			return -e->code;
 	if (in_parts) {
 		if (next_batch(&l, e) < 0)
@@ -262,5 +263,5 @@ int rules_install(const struct mnl *m, int sock, const struct rules_install *i, 
 			       *digest_of(&f) ? digest_of(&f) : "denies all", digest);
 	}
 	/* Half of a table of another policy is nobody's, either. */
-	return install(m, sock, i->policy, f.table, e);
+	return install(m, sock, i, f.table, e);
 }

@@ -30,6 +30,7 @@
 struct rules_install {
 	const struct egress_policy *policy;
 	bool replace;
+	int route; /* a NETLINK_ROUTE socket of the namespace; only with netdev_egress */
 };
 int rules_install(const struct mnl *m, int sock, const struct rules_install *i, bool *had,
 		  struct err *e) MUST_CHECK;

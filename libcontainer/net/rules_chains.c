@@ -315,6 +315,21 @@ static void living(struct batch *b, const char *part, const char *chain, const c
 	rule_end(&r);
 }
 
+/*
+ * Between the same ports another connection can begin in the place of one that the other side has
+ * reset: conntrack goes on with the old one, mark and all.  It is judged as any, and counted. (What
+ * is sent again for want of an answer is "new".)
+ */
+static void begun_anew(struct batch *b)
+{
+	struct batch_rule r = rule_begin(b, "rule out begun anew", "out", NULL);
+
+	rule_if_syn(&r);
+	rule_if_state(&r, RULE_STATE_ESTABLISHED);
+	rule_verdict(&r, NFT_GOTO, "new");
+	rule_end(&r);
+}
+
 static void errors_of(struct batch *b, const char *chain, uint8_t proto, const char *then)
 {
 	struct batch_rule r = rule_begin(b, "rule icmp errors", chain, NULL);
@@ -326,12 +341,11 @@ static void errors_of(struct batch *b, const char *chain, uint8_t proto, const c
 	rule_end(&r);
 }
 
-/* Router and neighbour discovery, which comes from this link only: a router would have made the hop
- * limit smaller. */
-static void neighbours(struct batch *b, const char *chain, const char *then)
+/* Router and neighbour discovery, whose hop limit no router has made smaller. */
+static struct batch_rule neighbour_rule(struct batch *b, const char *part, const char *chain)
 {
 	const uint8_t first = ND_ROUTER_SOLICIT, last = ND_NEIGHBOR_ADVERT, untouched = 255;
-	struct batch_rule r = rule_begin(b, "rule neighbours", chain, NULL);
+	struct batch_rule r = rule_begin(b, part, chain, NULL);
 
 	only_family(&r, true);
 	rule_if_meta8(&r, NFT_META_L4PROTO, IPPROTO_ICMPV6);
@@ -340,8 +354,29 @@ static void neighbours(struct batch *b, const char *chain, const char *then)
 	rule_payload(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1, BATCH_REG(0));
 	rule_cmp(&r, NFT_CMP_GTE, BATCH_REG(0), &first, 1);
 	rule_cmp(&r, NFT_CMP_LTE, BATCH_REG(0), &last, 1);
+	return r;
+}
+
+static void neighbours(struct batch *b, const char *chain, const char *then)
+{
+	struct batch_rule r = neighbour_rule(b, "rule neighbours", chain);
+
 	accept_by(&r, then);
 	rule_end(&r);
+}
+
+/*
+ * Outward a hop limit says nothing: what it is sent with, routers take on, to anywhere.  So only
+ * the kernel's own leave.  Its socket has no owner, and a rule that asks for one ends there.
+ */
+static void own_neighbours(struct batch *b, const char *then)
+{
+	struct batch_rule r = neighbour_rule(b, "rule out raw neighbours", "out");
+
+	rule_meta(&r, NFT_META_SKUID, BATCH_REG(0));
+	rule_verdict(&r, NFT_GOTO, "deny");
+	rule_end(&r);
+	neighbours(b, "out", then);
 }
 
 /* What the kernel itself tells the link (multicast listeners, 130 on) is nobody's attempt. */
@@ -429,11 +464,12 @@ static void out_rules(struct batch *b, const struct rules_shape *s, const char *
 		resolver_out(b, SET_RESOLVERS4, false, stamp);
 	if (rules_has(s, SET_RESOLVERS6))
 		resolver_out(b, SET_RESOLVERS6, true, stamp);
+	begun_anew(b);
 	living(b, "rule out grants", "out", pass);
 	errors_of(b, "out", IPPROTO_ICMP, stamp);
 	errors_of(b, "out", IPPROTO_ICMPV6, stamp);
 	if (s->neighbours)
-		neighbours(b, "out", stamp);
+		own_neighbours(b, stamp);
 	quiet(b);
 	struct batch_rule r = rule_begin(b, "rule out new", "out", NULL);
 	rule_if_state(&r, RULE_STATE_NEW);

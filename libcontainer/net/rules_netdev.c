@@ -16,15 +16,19 @@
 #include <linux/if_ether.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
 
 #include "base/own.h"
+#include "base/str.h"
+#include "net/rtnl.h"
 #include "net/rules_table.h"
 
-enum { MAX_DEVICES = 64, MAX_INDEX = 65536, EGRESS_HOOK = 1 /* NF_NETDEV_EGRESS, Linux 5.16 */ };
+enum { MAX_DEVICES = 64, EGRESS_HOOK = 1 /* NF_NETDEV_EGRESS, Linux 5.16 */ };
+enum { LOOPBACK_IFINDEX = 1 /* in every namespace */ };
 
 static const uint32_t keys[] = {NFT_META_MARK, NFT_META_PRIORITY};
 
@@ -47,23 +51,47 @@ void rules_put_stamp(struct batch *b, const struct rules_shape *s)
 	rule_end(&r);
 }
 
-/* Of the socket's namespace: these calls ask any socket, and the caller is elsewhere. */
-static int list_devices(struct arena *a, int sock, const char **names, size_t *n, struct err *e)
-{
-	*n = 0;
-	for (int i = 2; i < MAX_INDEX; i++) { /* 1 is lo */
-		struct ifreq q = {.ifr_ifindex = i};
+struct devices {
+	struct arena *arena;
+	int sock;
+	const char *names[MAX_DEVICES];
+	size_t n;
+};
 
-		if (ioctl(sock, SIOCGIFNAME, &q) < 0) {
-			if (errno == ENODEV)
-				continue;
-			return err_set(e, errno, "nf_tables: list the devices of the namespace");
-		}
-		if (*n == MAX_DEVICES)
-			return err_msg(e, E2BIG, "nf_tables: more than %d devices", MAX_DEVICES);
-		names[(*n)++] = arena_strndup(a, q.ifr_name, strnlen(q.ifr_name, IFNAMSIZ));
-	}
+static int note_device(const struct nlmsghdr *h, void *ctx)
+{
+	const struct ifinfomsg *link = rtnl_payload(h);
+	struct devices *d = ctx;
+	struct ifreq q = {0};
+
+	if (h->nlmsg_len < NLMSG_SPACE(sizeof(*link)))
+		return -EPROTO;
+	if (link->ifi_index == LOOPBACK_IFINDEX)
+		return 0;
+	/* Of the socket's namespace, as the answer is: the caller is elsewhere. */
+	q.ifr_ifindex = link->ifi_index;
+	if (ioctl(d->sock, SIOCGIFNAME, &q) < 0)
+		return errno == ENODEV ? 0 : -errno;
+	const char *name = arena_strndup(d->arena, q.ifr_name, strnlen(q.ifr_name, IFNAMSIZ));
+	for (size_t i = 0; i < d->n; i++)
+		if (str_eq(d->names[i], name))
+			return 0;
+	if (d->n == MAX_DEVICES)
+		return -E2BIG;
+	d->names[d->n++] = name;
 	return 0;
+}
+
+/* Their numbers have no bound that one could count up to: a node that makes a pair for each pod
+ * comes to 70000 within weeks. */
+static int list_devices(const struct mnl *m, int route, struct devices *d, struct err *e)
+{
+	struct rtnl r = {.mnl = m, .sock = route};
+	int code = rtnl_link_each(&r, note_device, d);
+
+	if (code == -E2BIG)
+		return err_msg(e, E2BIG, "nf_tables: more than %d devices", MAX_DEVICES);
+	return code < 0 ? err_set(e, -code, "nf_tables: list the devices of the namespace") : 0;
 }
 
 static void put_rules(struct batch *b, const struct rules_shape *s)
@@ -85,14 +113,15 @@ static void put_rules(struct batch *b, const struct rules_shape *s)
 	rule_end(&r);
 }
 
-int rules_put_netdev(struct arena *a, struct batch *b, int sock, const struct rules_shape *s,
-		     bool had, struct err *e)
+int rules_put_netdev(struct arena *a, const struct mnl *m, struct batch *b, int route,
+		     const struct rules_shape *s, bool had, struct err *e)
 {
-	const char *names[MAX_DEVICES];
-	struct batch_hook hook = {.number = EGRESS_HOOK, .devices = names};
+	struct devices d = {.arena = a, .sock = route};
 
-	if (s->netdev && list_devices(a, sock, names, &hook.n_devices, e) < 0)
+	if (s->netdev && list_devices(m, route, &d, e) < 0)
 		return -e->code;
+	const struct batch_hook hook = {
+		.number = EGRESS_HOOK, .devices = d.names, .n_devices = d.n};
 	batch_family(b, NFPROTO_NETDEV);
 	if (had)
 		batch_table(b, "the old table netdev brig", NFT_MSG_DELTABLE, 0, NULL);

@@ -73,9 +73,10 @@ void rules_put_destinations(struct batch *b, const struct rules_shape *s);
 /* rules_netdev.c: what packet sockets send, which the hooks of "inet brig" never see. */
 void rules_put_stamp(struct batch *b, const struct rules_shape *s);
 int rules_new_stamp(struct rules_shape *s, struct err *e) MUST_CHECK;
-/* The other table, for the devices that are there now; had: an old one goes. */
-int rules_put_netdev(struct arena *a, struct batch *b, int sock, const struct rules_shape *s,
-		     bool had, struct err *e) MUST_CHECK;
+/* The other table, for the devices that are there now, as route (NETLINK_ROUTE) tells; had: an old
+ * one goes. */
+int rules_put_netdev(struct arena *a, const struct mnl *m, struct batch *b, int route,
+		     const struct rules_shape *s, bool had, struct err *e) MUST_CHECK;
 
 /* Comments of rules that count, by which rules_counts() finds them. */
 #define RULES_ADMITTED   "admitted"

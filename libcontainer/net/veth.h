@@ -20,6 +20,9 @@
  * routes use, for the answers, and the table drops what else would be forwarded from these; of IPv6
  * that is force_forwarding (Linux 6.17).  What was set on the host's devices stays set.
  */
+/* The group of the host's ends, from their birth on: ip link show group 46870. */
+enum { VETH_GROUP = 0xb716 };
+
 struct veth_config {
 	const char *directory;       /* of the slots: /run/brig-net */
 	struct egress_address pool;  /* 10.201.0.0/16: slots of /30 */

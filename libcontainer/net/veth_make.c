@@ -24,8 +24,7 @@
 #include "net/rtnl.h"
 #include "net/veth.h"
 
-/* The group of all brg devices, for who looks for them: ip link show group 46870. */
-enum { GROUP = 0xb716, SLOT_PREFIX = 30, SLOT_PREFIX6 = 126 };
+enum { SLOT_PREFIX = 30, SLOT_PREFIX6 = 126 };
 #define PEER "eth0"
 
 struct making {
@@ -271,7 +270,7 @@ static struct mac mac_of(const struct veth_slot *s, enum side side)
 {
 	/* 02: chosen locally. */
 	return (struct mac){
-		{0x02, GROUP >> 8, GROUP & 0xff, (uint8_t)side, (uint8_t)(s->number >> 8),
+		{0x02, VETH_GROUP >> 8, VETH_GROUP & 0xff, (uint8_t)side, (uint8_t)(s->number >> 8),
 		 (uint8_t)s->number}
         };
 }
@@ -287,7 +286,7 @@ static int make_pair(struct making *k, struct err *e)
 
 	m->put_extra(h, sizeof(struct ifinfomsg));
 	m->attr_put_strz(h, IFLA_IFNAME, k->slot->device);
-	m->attr_put_u32(h, IFLA_GROUP, GROUP);
+	m->attr_put_u32(h, IFLA_GROUP, VETH_GROUP);
 	m->attr_put(h, IFLA_ADDRESS, sizeof(host), &host);
 	struct nlattr *info = m->nest_start_check(h, sizeof(q), IFLA_LINKINFO);
 

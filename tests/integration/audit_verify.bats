@@ -335,6 +335,15 @@ intact() {
 	is "$MORE" truncated
 }
 
+@test "truncated: all of the newest file, also without a lock file" {
+	log_of rotated
+	unlock
+	mv "$L" "$L.$(jq .seq <"$T/head")"
+	: >"$L"
+	found truncated 15 'it is empty, and .*has its first record'
+	is "$MORE" truncated
+}
+
 @test "lifecycle: without a lock file or a head the missing end of a sandbox shows the cut" {
 	unlock
 	damage keep 11

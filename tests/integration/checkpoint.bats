@@ -87,6 +87,13 @@ is_deleted() {
 	[ ! -e "$T/images" ]
 }
 
+@test "restore with grants is refused: it would be without their rules" {
+	known_peer_failure runc crun
+	jq '.annotations."dev.brig.egress" = "[{\"cidr\":\"203.0.113.20/32\"}]"' "$B/config.json" >"$T/c" && mv "$T/c" "$B/config.json"
+	mkdir "$T/images"
+	refused 'egress rules: a restored container would not have them' restore -d -b "$B" --image-path "$T/images" "$ID"
+}
+
 @test "checkpoint of no container, a created and a stopped one fails" {
 	no checkpoint nobody
 	err_has 'does not exist'

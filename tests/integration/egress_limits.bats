@@ -51,6 +51,15 @@ reports() { veth_ok --result "$T/result.json" "$@"; }
 	both life
 }
 
+@test "limits: a connection that begins anew between the same ports is one more" {
+	anew() {
+		reports --egress CIDR:203.0.113.10:9004 --net-conns 3 -- probe again 8 40000 203.0.113.10 9004
+		is "$out" 'passed 3 refused 5'
+		is "$(result .network.connections)" 3
+	}
+	both anew
+}
+
 @test "limits: lookups are no connections" {
 	reports --egress api.example.org --net-conns 2 -- sh -c 'for i in 1 2 3 4 5; do probe dns api.example.org; done
 		probe many 3 203.0.113.10 443'

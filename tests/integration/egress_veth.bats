@@ -161,6 +161,23 @@ beside() {
 	in_host nft delete table inet mine
 }
 
+@test "veth: a device of the host whose name begins as ours is left alone" {
+	in_host ip link add brguest type veth peer name guest0 netns "$NET/inet"
+	ips host <<-END
+		addr add 172.30.0.1/30 dev brguest
+		link set brguest up
+	END
+	ips inet <<-END
+		addr add 172.30.0.2/30 dev guest0
+		link set guest0 up
+	END
+	is "$(in_inet "$LIB_TOP/build/bin/probe" tcp 172.30.0.1 9000)" ok
+	up --egress CIDR:203.0.113.10:443
+	is "$(in_inet "$LIB_TOP/build/bin/probe" tcp 172.30.0.1 9000)" ok
+	unreached_in tcp 172.30.0.1 9000
+	ips host <<<"link del brguest"
+}
+
 @test "veth: the host's table comes back when it was flushed" {
 	up --egress CIDR:203.0.113.10:443
 	says_in ok tcp 203.0.113.10 443

@@ -645,3 +645,16 @@ remains() { # what is in the namespace by now: sockets, entries, neighbours, rou
 	at high
 	less
 }
+
+@test "reuse net: start --egress is no worse for a grant whose time ran out while it was parked" {
+	new_setup
+	at standard
+	jq -n '{"args": ["sh", "-c", "for p in 443 9000; do probe tcp 203.0.113.10 $p hello; done 2>&1"]}' >"$T/work.json"
+	parks --net veth --egress 'CIDR:203.0.113.10:443 ttl=300ms' --egress CIDR:203.0.113.10:9000
+	over() { ! in_sandbox nft list set inet brig grants | grep -q expires; }
+	wait_for 5 over
+	"${BR[@]}" start --process "$T/work.json" --egress CIDR:203.0.113.10:9000 "$ID" >"$T/said" 2>&1 || fail "$(<"$T/said")"
+	wait_for 20 has_ended
+	is "$(grep -c '^ok' "$T/said")" 1
+	ok delete "$ID"
+}

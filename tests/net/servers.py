@@ -2,13 +2,14 @@
 """Echoes on every address and port of the network that tests make; see tests/lib/net.bash.
 
 servers.py READY ADDRESS...: TCP answers each line with itself, UDP each datagram. TCP port 9003
-sends by itself, ten times a second; UDP port 9100 answers from another address.  @NAME is an abstract unix socket.  READY is made when all listen.
+sends by itself, ten times a second, 9004 resets who says something; UDP port 9100 answers from another address.  @NAME is an abstract unix socket.  READY is made when all listen.
 """
 import selectors
 import socket
+import struct
 import sys
 
-TCP = (22, 25, 853, 8443, 5432, 9000, 9001, 9002, 9003)
+TCP = (22, 25, 853, 8443, 5432, 9000, 9001, 9002, 9003, 9004)
 UDP = (123, 443, 853, 9000, 9100)
 sel = selectors.DefaultSelector()
 tickers = []
@@ -45,7 +46,9 @@ def echo(c):
     except OSError:
         data = b""
     try:
-        if data:
+        if data and c.family != socket.AF_UNIX and c.getsockname()[1] == 9004:
+            c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        elif data:
             c.send(data)
             return
     except OSError:

@@ -117,6 +117,19 @@ static int ping(int argc, char **argv)
 	return verdict(recv(fd, answer, sizeof(answer), 0));
 }
 
+/* ADDRESS: what a neighbour would say of itself, with data, and as nobody has passed it on */
+static int advert(int argc, char **argv)
+{
+	union address to = address_of(argv[1], "0");
+	unsigned char data[64] = {ND_NEIGHBOR_ADVERT};
+	int hops = 255, fd = socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6);
+
+	(void)argc;
+	if (fd < 0 || setsockopt(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, sizeof(hops)) < 0)
+		return verdict(-1);
+	return verdict(sendto(fd, data, sizeof(data), 0, &to.any, address_size(&to)));
+}
+
 /* lsrr|ssrr VIA: a route that the packet itself names */
 static int source_route(int argc, char **argv)
 {
@@ -186,6 +199,7 @@ const struct verb forge_verbs[] = {
 	{"header",   3, header,       "FROM TO PORT"                          },
 	{"raw",      2, raw,          "PROTOCOL ADDRESS"                      },
 	{"ping",     1, ping,         "ADDRESS"                               },
+	{"advert",   1, advert,       "ADDRESS"                               },
 	{"route",    2, source_route, "lsrr|ssrr VIA"                         },
 	{"option",   2, option,       "mark|transparent|transparent6 VALUE"   },
 	{"spoof",    3, spoof,        "FROM TO PORT"                          },

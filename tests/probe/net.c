@@ -192,18 +192,49 @@ static int fast_open(int argc, char **argv)
 		sendto(fd, "leak", 4, MSG_FASTOPEN | MSG_NOSIGNAL, &to.any, address_size(&to)));
 }
 
+static int from_port(const union address *to, const char *port)
+{
+	union address at = {0};
+	int one = 1, fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	at.any.sa_family = to->any.sa_family;
+	at.v4.sin_port = htons((uint16_t)atoi(port)); /* at the same place in sockaddr_in6 */
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	return bind(fd, &at.any, address_size(&at)) ? -1 : fd;
+}
+
 /* From a port of our own: where both sides connect at the same time. */
 static int connect_from(int argc, char **argv)
 {
-	union address to = address_of(argv[2], argv[3]), at = {0};
-	int fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	union address to = address_of(argv[2], argv[3]);
+	int fd = from_port(&to, argv[1]);
 
 	(void)argc;
-	at.any.sa_family = to.any.sa_family;
-	at.v4.sin_port = htons((uint16_t)atoi(argv[1])); /* at the same place in sockaddr_in6 */
-	if (bind(fd, &at.any, address_size(&at)))
-		return verdict(-1);
-	return verdict(connected(&to, fd));
+	return verdict(fd < 0 ? -1 : connected(&to, fd));
+}
+
+/* One behind the other from one port, each until the other side resets it. */
+static int again(int argc, char **argv)
+{
+	int passed = 0, n = atoi(argv[1]);
+	union address to = address_of(argv[3], argv[4]);
+
+	(void)argc;
+	for (int i = 0; i < n; i++) {
+		char c = '\n';
+		int fd = from_port(&to, argv[2]);
+
+		if (fd < 0)
+			return verdict(-1);
+		if (connected(&to, fd) < 0)
+			continue;
+		passed++;
+		if (write(fd, &c, 1) == 1 && within(fd, POLLIN, PATIENCE))
+			(void)!read(fd, &c, 1);
+		close(fd);
+	}
+	printf("passed %d refused %d\n", passed, n - passed);
+	return 0;
 }
 
 static int do_listen(int argc, char **argv)
@@ -367,6 +398,7 @@ const struct verb net_verbs[] = {
 	{"many",     3, many,         "COUNT ADDRESS PORT [close]"               },
 	{"fastopen", 2, fast_open,    "ADDRESS PORT: data in the first packet"   },
 	{"from",     3, connect_from, "OWN-PORT ADDRESS PORT"                    },
+	{"again",    4, again,        "COUNT OWN-PORT ADDRESS PORT"              },
 	{"listen",   1, do_listen,    "PORT [ADDRESS]"                           },
 	{"source",   1, source,       "PORT: bytes without end"                  },
 	{"pull",     3, pull,         "ADDRESS PORT MIB: MiB a second"           },

@@ -140,7 +140,8 @@ static inline struct egress_grant *add_name(struct test_policy *t, const char *n
 
 static inline int install(int sock, const struct test_policy *t, bool replace)
 {
-	const struct rules_install i = {.policy = &t->p, .replace = replace};
+	own_fd int route = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	const struct rules_install i = {.policy = &t->p, .replace = replace, .route = route};
 	bool had;
 	int r = rules_install(&mnl, sock, &i, &had, &err);
 

@@ -43,6 +43,7 @@ static void granted_only(void)
 
 static void put(int sock)
 {
+	go(BOX);
 	CHECK(install(sock, &policy, true) == 0);
 	say("install");
 }

@@ -117,6 +117,7 @@ static void listed(void)
 			"goto deny\n"					  },
 		{"out",  "type filter hook output priority filter; policy drop;\n"
 			"oif \"lo\" accept\n"
+			"tcp flags syn / fin,syn,rst,ack ct state established goto new\n"
 			"ct state established,new ct mark @grants accept\n"
 			"meta l4proto icmp ct state related ct mark @grants accept\n"
 			"meta l4proto ipv6-icmp ct state related ct mark @grants accept\n"
