@@ -416,6 +416,9 @@ coverage:
 # --- Installing and packing --------------------------------------------------------------
 
 MAN := $(sort $(wildcard docs/man/*.[1-8]))
+docs/man/brig.8: docs/man/brig.8.md docs/man/roff Makefile
+	awk -v version=$(VERSION) -f docs/man/roff $< >$@.new && mv $@.new $@
+
 .PHONY: man
 man:
 	@for f in $(MAN); do groff -man -Tutf8 -ww -z $$f || exit 1; done

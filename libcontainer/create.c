@@ -7,29 +7,13 @@
  * the runtime until it is ready, and then waits for CREATED, which comes only after its pid is on
  * disk.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "annotation.h"
 #include "base/fdpass.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/step.h"
-#include "base/str.h"
-#include "base/sys.h"
 #include "base/unixat.h"
 #include "container.h"
 #include "create.h"
@@ -45,7 +29,6 @@
 #include "run/launch.h"
 #include "run/notify.h"
 #include "run/spawn.h"
-#include "run/sync.h"
 #include "store.h"
 
 /* --- predicates --------------------------------------------------------------------------- */
@@ -121,8 +104,7 @@ static bool wants_runtime_hooks(const void *ctx)
 {
 	return init_wants_runtime_hooks(plan_of(ctx));
 }
-/* config.json's own; a level's goes to the warden. */
-static bool has_listener(const void *ctx)
+bool create_has_listener(const void *ctx)
 {
 	return plan_of(ctx)->seccomp.notify && plan_of(ctx)->seccomp_early;
 }
@@ -138,7 +120,7 @@ static bool is_reaped_by_warden(const void *ctx)
 {
 	return plan_of(ctx)->watch.warden.reaps;
 }
-static bool is_late(const void *ctx)
+bool create_is_late(const void *ctx)
 {
 	return plan_of(ctx)->level && plan_of(ctx)->level->late;
 }
@@ -256,50 +238,6 @@ static int make_notify(void *ctx, struct err *e)
 	return r < 0 || !c->plan.run ? r : notify_listen(&c->notify, c->dir, e);
 }
 
-/* Bind mounts that could not be had as wished: known only now. */
-static int record_mounts(struct create *c, struct err *e)
-{
-	size_t n;
-	const char *const *text = fs_recorded(c->fs, &n);
-
-	for (size_t i = 0; i < n; i++) {
-		const struct policy_decision d = {
-			.field = "mounts",
-			.value = text[i],
-			.by = BY_HOST,
-			.outcome = OUTCOME_RECORDED,
-		};
-
-		policy_note(c->arena, &c->plan.level->policy, &d);
-	}
-	return n ? plan_save_policy(c->arena, &c->plan, c->dir, e) : 0;
-}
-
-static int open_sources(void *ctx, struct err *e)
-{
-	struct create *c = ctx;
-
-	int r = fs_open(c->arena, c->plan.fs, is_late(c) ? &c->owner : NULL, &c->fs, e);
-
-	/* In a user namespace that does not own this mount namespace (unshare -Ur) only the child,
-	 * in a mount namespace of its own, may clone mounts. */
-	if (r == -EPERM) {
-		c->fs = NULL;
-		return 0;
-	}
-	if (r == 0)
-		layers_take_uppers(c);
-	return r < 0 || !c->plan.level ? r : record_mounts(c, e);
-}
-
-static void close_sources(void *ctx)
-{
-	struct create *c = ctx;
-
-	fs_close(c->fs);
-	c->fs = NULL;
-}
-
 static int open_namespaces(void *ctx, struct err *e)
 {
 	return ns_open(&((struct create *)ctx)->plan.ns, e);
@@ -318,163 +256,6 @@ static int prepare_stub(void *ctx, struct err *e)
 	return c->stub < 0 ? c->stub : 0;
 }
 
-static int map_stage(void *ctx, pid_t stage, struct err *e)
-{
-	const struct plan *p = ((const struct init *)ctx)->plan;
-
-	return idmap_write(&p->idmap, stage, p->privileged, e);
-}
-
-/*
- * Nothing to tell each other between the clone and the execve; and nobody else sees the child,
- * whose memory is the runtime's until then.
- */
-static bool has_no_meetings(const struct create *c)
-{
-	return c->plan.run && (!c->plan.egress || create_gives_net(c)) &&
-	       c->plan.ns.make & CLONE_NEWPID && !wants_placed(c) && !wants_console_fd(c) &&
-	       !wants_runtime_hooks(c) && !has_listener(c) && !create_awaits_grants(c);
-}
-
-/*
- * Processes of a pid namespace that is not its own see the child from its birth on: it must not
- * be dumpable for an instant (CVE-2016-9962), also not to who has CAP_SYS_PTRACE in a joined
- * user namespace only.  Not where an unprivileged runtime has to write its id maps, which the
- * child waits for (init.c, harden).
- */
-static bool is_born_hard(const struct plan *p)
-{
-	return !(p->ns.make & CLONE_NEWPID) && (p->privileged || !p->has_idmap);
-}
-
-/* Nobody but the child has them afterwards. */
-static int spawn_with_secrets(struct create *c, const struct spawn *s, struct err *e)
-{
-	const char *const *env = c->plan.process.env;
-
-	if (c->secrets.n_vars)
-		c->plan.process.env = secrets_env(c->arena, &c->secrets, env);
-	secrets_hand_over(&c->secrets);
-	int r = spawn(s, &c->pid, &c->pidfd, e);
-	c->plan.process.env = env;
-	secrets_end(&c->secrets);
-	return r;
-}
-
-/* Its first process has nothing to say to us then, and shares our memory. */
-static int give_net(struct create *c, struct init *in, struct err *e)
-{
-	int r = resolver_give(&c->resolver, c->net_ahead.fd, -1, e);
-
-	if (r < 0)
-		return r;
-	c->net_given = true;
-	in->resolver = c->resolver.link;
-	in->resolver_connects = create_has_veth(c);
-	return 0;
-}
-
-/* The one that was made ahead takes the place of the one to make. */
-static int take_net(struct create *c, struct ns_plan *p, struct err *e)
-{
-	int r = ns_ahead_await(&c->net_ahead, e);
-
-	if (r < 0)
-		return r;
-	p->make &= ~(uint64_t)CLONE_NEWNET;
-	p->join |= CLONE_NEWNET;
-	p->joins[p->n_joins++] = (struct ns_join){CLONE_NEWNET, "its own", c->net_ahead.fd};
-	return 0;
-}
-
-static int clone_child(void *ctx, struct err *e)
-{
-	struct create *c = ctx;
-	bool hard = is_born_hard(&c->plan);
-	struct ns_plan namespaces = c->plan.ns;
-	int fds[2];
-
-	if (create_makes_net(c) && take_net(c, &namespaces, e) < 0)
-		return -e->code;
-	if (hard && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		return err_set(e, errno, "PR_SET_DUMPABLE");
-	if (sync_pair(fds, e) < 0)
-		return -e->code;
-	c->sync = fds[0];
-	struct init in = {
-		.plan = &c->plan,
-		.arena = c->arena,
-		.fs = c->fs ? fs_copy(c->arena, c->fs) : NULL,
-		.cgroup = c->cgroup,
-		.sync = fds[1],
-		.listen = c->listen,
-		.stub = c->stub,
-		.resolver = -1,
-		.console_socket = c->console_socket,
-		.hook_output = &c->hook_output,
-		.foreground = c->in_foreground ? &c->foreground : NULL,
-		.owner = is_late(c) ? &c->owner : NULL,
-		.userns = c->userns,
-		.warden = c->warden_end,
-		.output = c->output.write_ends,
-		.shows_parked = c->reuse && !c->plan.privileged,
-		.disks = c->wants_result || c->detached.pid ? c->state.disk : NULL,
-	};
-	if (is_late(c))
-		(void)idmap_uid_to_host(&c->idmap, c->plan.process.creds.uid, &in.host_uid);
-	struct spawn s = {
-		.make = namespaces.make,
-		.join = &namespaces,
-		.target = -1,
-		.staged = c->plan.staged,
-		.enclose = create_is_tied(c) ? c->tie.pidfd : c->detached.pidns,
-		.hold = is_reaped_by_warden(c) ? &c->hold : NULL,
-		.share = has_no_meetings(c),
-		.cgroup = c->plan.cgroup_attach ? -1 : cgroup_spawn_fd(c->cgroup),
-		.offsets = c->plan.config.linux_ ? c->plan.config.linux_->time_offsets : NULL,
-		.sync = fds[1],
-		.sync_peer = fds[0],
-		.map = map_stage,
-		.child = init_main,
-		.ctx = &in,
-	};
-	int r = create_is_tied(c) ? warden_tie_await(&c->tie, e) : 0;
-	if (r == 0 && c->plan.egress && s.share)
-		r = give_net(c, &in, e);
-	struct reuse_streams streams = {0};
-	if (r == 0 && c->before)
-		r = reuse_streams_away(&streams, e);
-	if (r == 0)
-		r = spawn_with_secrets(c, &s, e);
-	reuse_streams_back(&streams);
-
-	(void)close(fds[1]);
-	close_sources(c);
-	ns_ahead_drop(&c->net_ahead);
-	own_close(&c->listen);
-	own_close(&c->console_socket);
-	own_close(&c->warden_end);
-	create_output_cloned(&c->output);
-	return r;
-}
-
-void create_kill_child(struct create *c)
-{
-	struct pollfd p = {.fd = c->pidfd, .events = POLLIN};
-
-	(void)sys_pidfd_send_signal(c->pidfd, SIGKILL);
-	while (poll(&p, 1, -1) < 0 && errno == EINTR)
-		;
-	(void)waitpid(c->pid, NULL, 0); /* or its warden does */
-	spawn_let_go(&c->hold);
-	own_close(&c->pidfd);
-}
-
-static void kill_child(void *ctx)
-{
-	create_kill_child(ctx);
-}
-
 static int meanwhile(void *ctx, struct err *e)
 {
 	struct create *c = ctx;
@@ -485,53 +266,53 @@ static int meanwhile(void *ctx, struct err *e)
 }
 
 static const struct step steps[] = {
-	{"begin network",    begins_net,            create_begin_net,      NULL,                STEP_NAMED},
-	{"claim id",         is_first,              claim_id,              release_id,          STEP_PLAIN},
-	{"console socket",   has_console_socket,    connect_console,       NULL,                STEP_PLAIN},
-	{"start socket",     waits_for_start,       listen_for_start,      NULL,                STEP_NAMED},
-	{"id range",         pools_ids,             create_claim_ids,      create_release_ids,  STEP_PLAIN},
-	{"cpus",             create_pins,           create_cpus,           create_cpus_end,     STEP_PLAIN},
-	{"address slot",     create_has_veth,       create_claim_slot,     create_release_slot, STEP_NAMED},
-	{"first state",      NULL,                  save_first_state,      NULL,                STEP_NAMED},
-	{"cgroup",           NULL,                  create_cgroup,         create_drop_cgroup,  STEP_NAMED},
-	{"fresh cgroup",     is_reusable,           create_check_fresh,    NULL,                STEP_PLAIN},
-	{"notify socket",    wants_notify,          make_notify,           NULL,                STEP_PLAIN},
-	{"audit",            create_is_audited,     create_audit,          create_audit_undo,   STEP_PLAIN},
-	{"warden",           has_warden,            create_warden,         create_warden_end,   STEP_NAMED},
-	{"tie",              create_is_tied,        create_tie,            create_tie_end,      STEP_NAMED},
-	{"user namespace",   is_late,               create_userns,         NULL,                STEP_PLAIN},
-	{"open sources",     opens_sources,         open_sources,          close_sources,       STEP_PLAIN},
-	{"open namespaces",  joins_namespaces,      open_namespaces,       close_namespaces,    STEP_PLAIN},
-	{"prepare stub",     NULL,                  prepare_stub,          NULL,                STEP_NAMED},
-	{"warden ready",     create_has_detached,   create_warden_ready,   NULL,                STEP_NAMED},
-	{"resolver",         create_resolves_early, create_resolver,       create_rules_end,    STEP_NAMED},
-	{"clone",            NULL,                  clone_child,           kill_child,          STEP_PLAIN},
-	{"id maps",          maps_child,            create_write_maps,     NULL,                STEP_NAMED},
-	{"attach to cgroup", attaches,              create_attach,         NULL,                STEP_NAMED},
-	{"cpu partition",    create_pins_cores,     create_partition,      NULL,                STEP_NAMED},
-	{"adopt",            has_warden,            create_adopt,          NULL,                STEP_NAMED},
-	{"resctrl",          has_resctrl,           create_apply_resctrl,  create_drop_resctrl, STEP_NAMED},
-	{"network devices",  moves_devices,         create_move_devices,   NULL,                STEP_NAMED},
-	{"open network",     create_has_egress,     create_open_netns,     NULL,                STEP_PLAIN},
-	{"tell placed",      wants_placed,          create_tell_placed,    NULL,                STEP_NAMED},
-	{"connect network",  create_has_connection, create_connect,        create_disconnect,   STEP_NAMED},
-	{"egress rules",     create_has_egress,     create_rules,          create_rules_end,    STEP_NAMED},
-	{"tell network",     create_has_egress,     create_tell_network,   NULL,                STEP_NAMED},
-	{"save running",     NULL,                  create_save_running,   NULL,                STEP_NAMED},
-	{"pid file",         wants_pid_file,        create_write_pid_file, NULL,                STEP_PLAIN},
-	{"pidfd socket",     wants_pidfd_socket,    create_send_pidfd,     NULL,                STEP_PLAIN},
-	{"await console",    wants_console_fd,      create_await_console,  NULL,                STEP_PLAIN},
-	{"runtime hooks",    wants_runtime_hooks,   create_runtime_hooks,  NULL,                STEP_PLAIN},
-	{"listener",         has_listener,          create_serve_listener, NULL,                STEP_PLAIN},
-	{"meanwhile",        has_meanwhile,         meanwhile,             NULL,                STEP_PLAIN},
-	{"await ready",      NULL,                  create_await_ready,    NULL,                STEP_PLAIN},
-	{"grants",           create_has_grants,     create_grants,         NULL,                STEP_NAMED},
-	{"tell granted",     create_awaits_grants,  create_tell_granted,   NULL,                STEP_NAMED},
-	{"let go",           is_reaped_by_warden,   create_let_go,         NULL,                STEP_NAMED},
-	{"save created",     waits_for_start,       create_save_created,   NULL,                STEP_NAMED},
-	{"layers",           keeps_layers,          layers_hold,           NULL,                STEP_NAMED},
-	{"fingerprint",      takes_fingerprint,     reuse_take,            NULL,                STEP_NAMED},
-	{"tell created",     waits_for_start,       create_tell_created,   NULL,                STEP_NAMED},
+	{"begin network",    begins_net,            create_begin_net,      NULL,                 STEP_NAMED},
+	{"claim id",         is_first,              claim_id,              release_id,           STEP_PLAIN},
+	{"console socket",   has_console_socket,    connect_console,       NULL,                 STEP_PLAIN},
+	{"start socket",     waits_for_start,       listen_for_start,      NULL,                 STEP_NAMED},
+	{"id range",         pools_ids,             create_claim_ids,      create_release_ids,   STEP_PLAIN},
+	{"cpus",             create_pins,           create_cpus,           create_cpus_end,      STEP_PLAIN},
+	{"address slot",     create_has_veth,       create_claim_slot,     create_release_slot,  STEP_NAMED},
+	{"first state",      NULL,                  save_first_state,      NULL,                 STEP_NAMED},
+	{"cgroup",           NULL,                  create_cgroup,         create_drop_cgroup,   STEP_NAMED},
+	{"fresh cgroup",     is_reusable,           create_check_fresh,    NULL,                 STEP_PLAIN},
+	{"notify socket",    wants_notify,          make_notify,           NULL,                 STEP_PLAIN},
+	{"audit",            create_is_audited,     create_audit,          create_audit_undo,    STEP_PLAIN},
+	{"warden",           has_warden,            create_warden,         create_warden_end,    STEP_NAMED},
+	{"tie",              create_is_tied,        create_tie,            create_tie_end,       STEP_NAMED},
+	{"user namespace",   create_is_late,        create_userns,         NULL,                 STEP_PLAIN},
+	{"open sources",     opens_sources,         create_open_sources,   create_close_sources, STEP_PLAIN},
+	{"open namespaces",  joins_namespaces,      open_namespaces,       close_namespaces,     STEP_PLAIN},
+	{"prepare stub",     NULL,                  prepare_stub,          NULL,                 STEP_NAMED},
+	{"warden ready",     create_has_detached,   create_warden_ready,   NULL,                 STEP_NAMED},
+	{"resolver",         create_resolves_early, create_resolver,       create_rules_end,     STEP_NAMED},
+	{"clone",            NULL,                  create_clone,          create_clone_undo,    STEP_PLAIN},
+	{"id maps",          maps_child,            create_write_maps,     NULL,                 STEP_NAMED},
+	{"attach to cgroup", attaches,              create_attach,         NULL,                 STEP_NAMED},
+	{"cpu partition",    create_pins_cores,     create_partition,      NULL,                 STEP_NAMED},
+	{"adopt",            has_warden,            create_adopt,          NULL,                 STEP_NAMED},
+	{"resctrl",          has_resctrl,           create_apply_resctrl,  create_drop_resctrl,  STEP_NAMED},
+	{"network devices",  moves_devices,         create_move_devices,   NULL,                 STEP_NAMED},
+	{"open network",     create_has_egress,     create_open_netns,     NULL,                 STEP_PLAIN},
+	{"tell placed",      wants_placed,          create_tell_placed,    NULL,                 STEP_NAMED},
+	{"connect network",  create_has_connection, create_connect,        create_disconnect,    STEP_NAMED},
+	{"egress rules",     create_has_egress,     create_rules,          create_rules_end,     STEP_NAMED},
+	{"tell network",     create_has_egress,     create_tell_network,   NULL,                 STEP_NAMED},
+	{"save running",     NULL,                  create_save_running,   NULL,                 STEP_NAMED},
+	{"pid file",         wants_pid_file,        create_write_pid_file, NULL,                 STEP_PLAIN},
+	{"pidfd socket",     wants_pidfd_socket,    create_send_pidfd,     NULL,                 STEP_PLAIN},
+	{"await console",    wants_console_fd,      create_await_console,  NULL,                 STEP_PLAIN},
+	{"runtime hooks",    wants_runtime_hooks,   create_runtime_hooks,  NULL,                 STEP_PLAIN},
+	{"listener",         create_has_listener,   create_serve_listener, NULL,                 STEP_PLAIN},
+	{"meanwhile",        has_meanwhile,         meanwhile,             NULL,                 STEP_PLAIN},
+	{"await ready",      NULL,                  create_await_ready,    NULL,                 STEP_PLAIN},
+	{"grants",           create_has_grants,     create_grants,         NULL,                 STEP_NAMED},
+	{"tell granted",     create_awaits_grants,  create_tell_granted,   NULL,                 STEP_NAMED},
+	{"let go",           is_reaped_by_warden,   create_let_go,         NULL,                 STEP_NAMED},
+	{"save created",     waits_for_start,       create_save_created,   NULL,                 STEP_NAMED},
+	{"layers",           keeps_layers,          layers_hold,           NULL,                 STEP_NAMED},
+	{"fingerprint",      takes_fingerprint,     reuse_take,            NULL,                 STEP_NAMED},
+	{"tell created",     waits_for_start,       create_tell_created,   NULL,                 STEP_NAMED},
 };
 
 /* --- both verbs --------------------------------------------------------------------------- */

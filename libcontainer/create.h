@@ -110,6 +110,18 @@ int create_begin_net(void *ctx, struct err *e) MUST_CHECK;
 int create_again(struct create *c, struct err *e) MUST_CHECK;
 /* Absolute path of the state directory: who a range of ids or a CPU is claimed for. */
 const char *create_directory(const struct create *c);
+/* It has a user namespace that is entered last (level). */
+bool create_is_late(const void *ctx);
+/* config.json's own listener of its filter; a level's goes to the warden. */
+bool create_has_listener(const void *ctx);
+
+/* Steps of create_sources.c. */
+int create_open_sources(void *ctx, struct err *e) MUST_CHECK;
+void create_close_sources(void *ctx);
+/* Step of create_clone.c, and its undo. */
+int create_clone(void *ctx, struct err *e) MUST_CHECK;
+void create_clone_undo(void *ctx);
+/* Ends the child, and waits until it has ended. */
 void create_kill_child(struct create *c);
 
 /* Step: the first record of the audit log, before anything runs; its undo is one, too. */

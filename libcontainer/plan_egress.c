@@ -65,6 +65,14 @@ static int connectivity(struct making *m, struct err *e)
 	return 0;
 }
 
+static bool has_network_grant(const struct container_create_opts *o)
+{
+	for (size_t i = 0; i < o->n_grants; i++)
+		if (str_starts(o->grants[i], "network:"))
+			return true;
+	return false;
+}
+
 /* What needs a way out where there is none. */
 static int check_direct(const struct making *m, struct err *e)
 {
@@ -73,18 +81,19 @@ static int check_direct(const struct making *m, struct err *e)
 		const char *name;
 		bool given;
 	} rows[] = {
-		{"--egress",				d->network.n_egress         },
-		{"--ingress",			       d->network.n_ingress        },
-		{"--resolver",                              d->network.n_resolvers      },
-		{"--net-rate",                              d->net_rate                 },
-		{"--net-open",                              d->net_open                 },
-		{"--net-conns",                             d->net_conns                },
-		{"--net-bytes",                             d->net_bytes                },
-		{"--net-bandwidth",                         d->net_bandwidth            },
-		{"--flows",				 d->flows                    },
+		{"--egress",				d->network.n_egress            },
+		{"--ingress",			       d->network.n_ingress           },
+		{"--resolver",                              d->network.n_resolvers         },
+		{"--net-rate",                              d->net_rate                    },
+		{"--net-open",                              d->net_open                    },
+		{"--net-conns",                             d->net_conns                   },
+		{"--net-bytes",                             d->net_bytes                   },
+		{"--net-bandwidth",                         d->net_bandwidth               },
+		{"--flows",				 d->flows                       },
+		{"--grant network:",                        has_network_grant(m->req->opts)},
 		{"policy document: networkAccess",
-		 m->policy->network.asked && m->policy->network.n_grants                },
-		{"policy document: networkAccess: ingress", m->policy->network.n_ingress},
+		 m->policy->network.asked && m->policy->network.n_grants                   },
+		{"policy document: networkAccess: ingress", m->policy->network.n_ingress   },
 	};
 
 	for (size_t i = 0; i < LEN(rows); i++)

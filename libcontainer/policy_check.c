@@ -11,6 +11,8 @@
 #include "policy/levels.h"
 #include "policy/policy.h"
 #include "policy/rank.h"
+#include "specs/admin.h"
+#include "specs/json.h"
 #include "specs/learned.h"
 #include "specs/policy_doc.h"
 
@@ -103,32 +105,38 @@ static int check_learned(const struct file *f, struct err *e)
 	return learned_parse(f->a, f->text, f->len, &l, e) < 0 ? err_wrap(e, "%s", f->path) : 0;
 }
 
-/* In this order: a text with one of the words is taken for that kind of file. */
+/* In this order: a text with the word, or one of the members, is taken for that kind of file. */
 static const struct kind {
-	const char *name;
-	const char *const *words;
+	const char *name, *word;
+	const struct json_type *(*type)(void);
 	int (*check)(const struct file *f, struct err *e);
 } kinds[] = {
-	{"config",   (const char *const[]){"\"ociVersion\"", NULL},                            check_config },
-	{"learned",  (const char *const[]){"\"calls\"", NULL},                                 check_learned},
-	{"seccomp",  (const char *const[]){"\"defaultAction\"", NULL},                         check_profile},
-	{"level",    (const char *const[]){"\"extends\"", NULL},                               check_level  },
-	{"document",
-	 (const char *const[]){"\"securityLevel\"", "\"resources\"", "\"networkAccess\"",
-			       "\"writablePaths\"", "\"timeout\"", "\"readOnlyRoot\"", NULL},
-	 check_document										     },
-	{"system",
-	 (const char *const[]){"\"default_level\"", "\"minimum_level\"", "\"ids\"", "\"levels\"",
-			       "\"hooks_allowed\"", "\"env\"", "\"egress\"", "\"cpu\"", NULL},
-	 check_system										       },
+	{"config",   "ociVersion",    NULL,            check_config  },
+	{"learned",  "calls",         NULL,            check_learned },
+	{"seccomp",  "defaultAction", NULL,            check_profile },
+	{"level",    "extends",       NULL,            check_level   },
+	{"document", NULL,            policy_doc_type, check_document},
+	{"system",   NULL,            admin_type,      check_system  },
 };
 
-static const struct kind *kind_of(const char *text)
+static bool has_name(const struct file *f, const char *name)
+{
+	return strstr(f->text, arena_printf(f->a, "\"%s\"", name));
+}
+
+static bool has_member(const struct file *f, const struct json_type *t)
+{
+	for (size_t i = 0; i < t->n_fields; i++)
+		if (!str_eq(t->fields[i].name, "v") && has_name(f, t->fields[i].name))
+			return true;
+	return false;
+}
+
+static const struct kind *kind_of(const struct file *f)
 {
 	for (size_t i = 0; i < LEN(kinds); i++)
-		for (const char *const *w = kinds[i].words; *w; w++)
-			if (strstr(text, *w))
-				return &kinds[i];
+		if (kinds[i].word ? has_name(f, kinds[i].word) : has_member(f, kinds[i].type()))
+			return &kinds[i];
 	return NULL;
 }
 
@@ -142,14 +150,14 @@ int container_policy_check(const struct container_host *h, const char *path, str
 	int r = file_read(a, AT_FDCWD, path, OCI_MAX_BYTES, &text, &f.len, e);
 	if (r < 0)
 		return r;
-	const struct kind *k = kind_of(text);
+	f.text = text;
+	const struct kind *k = kind_of(&f);
 	if (!k)
 		return err_msg(
 			e, EINVAL,
 			"%s: no level, no brig.json, no platform document, no config.json, no "
 			"system call profile, nothing learned",
 			path);
-	f.text = text;
 	*kind = k->name;
 	return k->check(&f, e);
 }

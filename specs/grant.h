@@ -13,9 +13,11 @@
  * path a space, a colon and a backslash have a backslash before them; control characters are
  * refused.
  *
- *   filesystem:read:PATH        that directory or file of the host, read-only: at a start at its
- * own path, on a running sandbox below /run/grants filesystem:write:PATH[:SIZE] a writable place of
- * its own of that size, never the host's network:GRANT               specs/egress.h
+ *   filesystem:read:PATH        of the host, read-only: at a start at its own path, later below
+ *                               /run/grants
+ *   filesystem:write:PATH[:SIZE]
+ *                               a writable place of its own of that size, never the host's
+ *   network:GRANT               specs/egress.h
  *   memory:limit:SIZE           100MB, 64M, 1GiB
  *   cpu:limit:N                 50%, 1.5, 500m
  *   exec:deny                   no program but the first one (with its interpreter)

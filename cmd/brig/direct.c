@@ -87,7 +87,7 @@ const char direct_text[] =
 	"   With --rootfs or --policy there is no bundle and no id, and all arguments are the\n"
 	"   program: run --level high --rootfs / -- python3 job.py\n"
 	"   Exit codes then: the program's own, 124 out of time, 125 brig failed, 126 not\n"
-	"   executable, 127 not found, 128+n ended by signal n.\n\n";
+	"   executable, 127 not found, 128+n ended by signal n.\n";
 
 bool direct_wanted(const struct run_opts *o)
 {

@@ -155,10 +155,14 @@ static void print_table(const struct pool_status *s, size_t n)
 		for (size_t k = 0; k < s[i].n_members; k++) {
 			const struct pool_member *m = &s[i].members[k];
 
-			printf("%-20s %-10llu %-5llu %-10s %-6llu %-5llu %s\n", s[i].pool.name,
+			char left[24] = "-";
+
+			if (m->lease_ms)
+				snprintf(left, sizeof(left), "%llus",
+					 (unsigned long long)m->lease_ms / 1000);
+			printf("%-20s %-10llu %-5llu %-10s %-6llu %-5s %s\n", s[i].pool.name,
 			       (unsigned long long)m->serial, (unsigned long long)m->generation,
-			       pool_conditions[m->condition], (unsigned long long)m->uses,
-			       (unsigned long long)m->lease_ms / 1000,
+			       pool_conditions[m->condition], (unsigned long long)m->uses, left,
 			       m->lease_ms && m->holder ? m->holder : "");
 		}
 	}

@@ -69,3 +69,41 @@ int fd_send(int sock, const void *data, size_t len, const int *fds, size_t n_fds
 
 	return r < 0 ? err_set(e, -r, "send to %s", what) : 0;
 }
+
+ssize_t fd_get(int sock, struct msghdr *m, int flags)
+{
+	int resets = 0;
+	ssize_t n;
+
+	/* The kernel answers ECONNRESET, once, when the peer has gone with data of ours unread;
+	 * what it said before it went is still to be read (unix_release_sock, net/unix/af_unix.c).
+	 */
+	do
+		n = recvmsg(sock, m, MSG_CMSG_CLOEXEC | flags);
+	while (n < 0 && (errno == EINTR || (errno == ECONNRESET && resets++ == 0)));
+	if (n < 0)
+		return errno == ECONNRESET ? 0 : -errno;
+	return n;
+}
+
+size_t fd_take(struct msghdr *m, int *fds, size_t room)
+{
+	size_t taken = 0;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+			if (taken < room)
+				fds[taken++] = fd;
+			else
+				(void)close(fd);
+		}
+	}
+	return taken;
+}

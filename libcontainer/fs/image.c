@@ -50,7 +50,7 @@ static int cannot_map(const struct fs_plan *p, int userns, int code, struct err 
 	return err_msg(
 		e, EINVAL,
 		"the file system of %s (type %lx) cannot be id-mapped: put the image on ext4, "
-		"xfs, btrfs or tmpfs, or have it copied (rootfs.private)",
+		"xfs, btrfs or tmpfs, or have it copied (root.private)",
 		p->rootfs, (unsigned long)sfs.f_type);
 }
 

@@ -207,7 +207,7 @@ static void apply_env(struct apply *x, struct oci_process *p)
 
 		if (is_secret(x, name))
 			apply_cut(x, "process.env", name, "(dropped)",
-				  "looks like a secret; env_allow of brig.json keeps it");
+				  "looks like a secret; env.allow of brig.json keeps it");
 		else
 			env[n++] = p->env[i];
 	}

@@ -61,29 +61,6 @@ void sync_fail(int fd, const struct err *why)
 	(void)put(fd, &m, sizeof(m), -1, &ignored); /* nobody is left to tell */
 }
 
-/* Takes the descriptors out of *h: as many as are wanted into passed (-1 each), others are closed.
- */
-static void take_fds(struct msghdr *h, int *passed, size_t room)
-{
-	size_t taken = 0;
-
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
-		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < n; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-			if (taken < room)
-				passed[taken++] = fd;
-			else
-				(void)close(fd);
-		}
-	}
-}
-
 /* 1: a message, 0: end of file. */
 static int receive(int fd, int flags, struct sync_msg *m, int *passed, size_t room,
 		   const char *what, struct err *e)
@@ -94,21 +71,12 @@ static int receive(int fd, int flags, struct sync_msg *m, int *passed, size_t ro
 			   .msg_iovlen = 1,
 			   .msg_control = control,
 			   .msg_controllen = sizeof(control)};
-	ssize_t n;
-	int resets = 0;
 
 	memset(m, 0, sizeof(*m));
-	/* The kernel answers ECONNRESET, once, when the peer has gone with data of ours unread;
-	 * what it said before it went is still to be read (unix_release_sock, net/unix/af_unix.c).
-	 */
-	do
-		n = recvmsg(fd, &h, MSG_CMSG_CLOEXEC | flags);
-	while (n < 0 && (errno == EINTR || (errno == ECONNRESET && resets++ == 0)));
-	if (n < 0 && errno == ECONNRESET)
-		n = 0;
+	ssize_t n = fd_get(fd, &h, flags);
 	if (n < 0)
-		return err_set(e, errno, "wait for %s", what);
-	take_fds(&h, passed, room);
+		return err_set(e, (int)-n, "wait for %s", what);
+	(void)fd_take(&h, passed, room);
 	if (n == 0)
 		return 0;
 	if (n < SHORT)

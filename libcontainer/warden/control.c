@@ -40,26 +40,6 @@ static int put(int sock, const struct warden_msg *m, const int *fds, size_t n, i
 	return r < 0 ? err_set(e, -r, "warden: send") : 0;
 }
 
-static void take_fds(struct msghdr *h, struct fds *out)
-{
-	out->n = 0;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
-		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		for (size_t i = 0; i < n; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-			if (out->n < WARDEN_METERS)
-				out->fds[out->n++] = fd;
-			else
-				(void)close(fd);
-		}
-	}
-}
-
 /* 1: a message, 0: end of file or nothing that could be one, -EAGAIN: nothing yet. */
 static int get(int sock, struct warden_msg *m, struct fds *fds, int flags)
 {
@@ -71,19 +51,13 @@ static int get(int sock, struct warden_msg *m, struct fds *fds, int flags)
 		.msg_control = control,
 		.msg_controllen = sizeof(control),
 	};
-	ssize_t n;
-	int resets = 0;
 
 	memset(m, 0, sizeof(*m));
 	fds->n = 0;
-	/* ECONNRESET, once: the peer has gone without reading our answer; what it said before it
-	 * went is still to be read (unix_release_sock, net/unix/af_unix.c). */
-	do
-		n = recvmsg(sock, &h, MSG_CMSG_CLOEXEC | flags);
-	while (n < 0 && (errno == EINTR || (errno == ECONNRESET && resets++ == 0)));
+	ssize_t n = fd_get(sock, &h, flags);
 	if (n < 0)
-		return errno == EAGAIN ? -EAGAIN : 0;
-	take_fds(&h, fds);
+		return n == -EAGAIN ? -EAGAIN : 0;
+	fds->n = fd_take(&h, fds->fds, LEN(fds->fds));
 	if (n != (ssize_t)sizeof(*m) || h.msg_flags & MSG_TRUNC) {
 		close_fds(fds);
 		return 0;

@@ -52,6 +52,7 @@ explained() { jq -c --arg f "$1" '.fields[] | select(.field == $f) | [.value, .b
 		# shellcheck disable=SC2086
 		refuses "${o%% *} with --net none: .*add --net veth" $o -- true
 	done
+	refuses '[-]-grant network: with --net none: .*add --net veth' --grant network:a.example -- true
 	refuses 'none of none, veth, pasta, join:PATH' --net bridge -- true
 	refuses 'not an absolute path' --net join:x -- true
 	refuses "host's namespace" --net join:/proc/self/ns/net -- true

@@ -239,6 +239,23 @@ $B/config.json: config: ok"
 	out_has '/proc or below it'
 }
 
+@test "check knows brig.json and a document by any of their members" {
+	local kind line
+	while IFS='|' read -r kind line; do
+		echo "$line" >"$T/one.json"
+		ok policy check "$T/one.json"
+		out_has "one.json: $kind: ok"
+	done <<-'END'
+		system|{"v": 1, "grants": {"paths": ["/srv/public"]}}
+		system|{"v": 1, "reuse": {"cross_tenant": true}}
+		system|{"v": 1, "audit": {"when": "always"}}
+		system|{"v": 1, "ingress": {"ceiling": ["node"]}}
+		document|{"capabilities": {"shell": false}}
+		document|{"language": "python"}
+		document|{"maxCPUTime": "10s", "runAsUser": 1000}
+	END
+}
+
 @test "what is no word of the verb, no format or too much is refused" {
 	no policy frob
 	err_has 'none of show, explain, check'

@@ -231,6 +231,7 @@ more_teardown() {
 	acquire --holder me --key k1
 	ok pool status "$POOL"
 	out_has "$LEASED|leased.*me"
+	out_has "ready +0 +-"
 	is "$(pool '.members[] | select(.condition == "leased") | [.id, .key, .holder] | join(" ")')" "$LEASED k1 me"
 	ok pool status --format json
 	is "$(jq -r 'type, .[0].name' <<<"$out" | xargs)" "array $POOL"

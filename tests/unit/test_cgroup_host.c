@@ -1,182 +1,8 @@
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
+/* Real cgroups: their life, who shares one, devices, counters. */
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "base/file.h"
-#include "base/own.h"
-#include "base/str.h"
-#include "base/sys.h"
-#include "cgroup/cgroup.h"
-#include "cgroup/internal.h"
 #include "cgroup/stats.h"
-#include "check.h"
-
-/*
- * Real cgroups on the host's own hierarchies, in whatever layout it has.  Names are
- * brigtest-PID-*, and each test looks that nothing of them is left.
- */
-
-static struct arena arena;
-static struct cgroup_host host;
-
-static bool ok(int r, const struct err *e)
-{
-	if (r < 0)
-		fprintf(stderr, "  %s\n", e->msg);
-	return r >= 0;
-}
-
-static const char *test_path(const char *tail)
-{
-	return arena_printf(&arena, "/brigtest-%d-%s", getpid(), tail);
-}
-
-static bool has(enum cg_ctrl c)
-{
-	for (size_t i = 0; i < host.n_mounts; i++) {
-		char path[256], text[512];
-
-		if (cg_ctrls(host.mounts[i].hierarchy, ",") & CG_BIT(c))
-			return true;
-		snprintf(path, sizeof(path), "%s/cgroup.controllers", host.mounts[i].mountpoint);
-		if (host.layout == CGROUP_V2 && file_peek(AT_FDCWD, path, text, sizeof(text)) > 0 &&
-		    cg_ctrls(text, " ") & CG_BIT(c))
-			return true;
-	}
-	return false;
-}
-
-static const struct cgroup_plan *plan(const char *path, const struct oci_resources *res)
-{
-	struct oci_linux *l = arena_new(&arena, sizeof(*l));
-	struct cgroup_request req = {.id = "brigtest", .linux_ = l};
-	const struct cgroup_plan *p = NULL;
-	struct err e;
-
-	l->cgroups_path = path;
-	l->resources = res;
-	CHECK(ok(cgroup_plan_make(&arena, &host, &req, &p, &e), &e));
-	return p;
-}
-
-static struct cgroup *make(const char *path, const struct oci_resources *res)
-{
-	struct cgroup *cg = NULL;
-	struct err e;
-
-	CHECK(ok(cgroup_create(&arena, plan(path, res), &cg, &e), &e));
-	return cg;
-}
-
-static void nap_ms(long ms)
-{
-	struct timespec ts = {ms / 1000, ms % 1000 * 1000000};
-
-	nanosleep(&ts, NULL);
-}
-
-/* Sleeps, but not for ever: a failed check must not leave a test that waits for it. */
-static void sleep_a_while(void)
-{
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	alarm(20);
-	for (;;)
-		pause();
-}
-
-/* A process in the cgroup: cloned into cgroup2, and into v1's directories by itself. */
-static pid_t sleeper(struct cgroup *cg)
-{
-	int fd = cgroup_spawn_fd(cg), there[2];
-	bool enters = cgroup_enters(cg);
-	struct clone_args args = {.exit_signal = SIGCHLD};
-	struct err e;
-	char c = 0;
-
-	CHECK(!enters || ok(cgroup_enter_open(cg, &e), &e));
-	if (pipe2(there, O_CLOEXEC) < 0)
-		return -1;
-	if (fd >= 0) {
-		args.flags = CLONE_INTO_CGROUP;
-		args.cgroup = (uint64_t)fd;
-	}
-	pid_t pid = sys_clone3(&args);
-	if (pid == 0) {
-		c = enters && cgroup_enter(cg, &e) < 0 ? 'n' : 'y';
-		(void)!write(there[1], &c, 1);
-		sleep_a_while();
-	}
-	CHECK(pid > 0);
-	close(there[1]);
-	CHECK(read(there[0], &c, 1) == 1 && c == 'y');
-	close(there[0]);
-	if (pid > 0 && fd < 0 && !enters)
-		CHECK(ok(cgroup_attach(cg, pid, &e), &e));
-	return pid;
-}
-
-/* A directory of that path in any hierarchy, NULL: in none. */
-static const char *somewhere(const char *path)
-{
-	struct stat st;
-
-	for (size_t i = 0; i < host.n_mounts; i++) {
-		const char *full = arena_printf(&arena, "%s%s", host.mounts[i].mountpoint, path);
-
-		if (stat(full, &st) == 0)
-			return full;
-	}
-	return NULL;
-}
-
-static bool gone(const char *path)
-{
-	const char *left = somewhere(path);
-
-	if (left)
-		fprintf(stderr, "  left: %s\n", left);
-	return !left;
-}
-
-static void remove_parent(const char *path)
-{
-	for (size_t i = 0; i < host.n_mounts; i++) {
-		char full[512];
-
-		snprintf(full, sizeof(full), "%s%s", host.mounts[i].mountpoint, path);
-		CHECK(rmdir(full) == 0 || errno == ENOENT);
-	}
-}
-
-static size_t count(const struct cgroup *cg)
-{
-	struct err e;
-	pid_t *pids;
-	size_t n = 0;
-
-	CHECK(ok(cgroup_pids(&arena, cg, &pids, &n, &e), &e));
-	return n;
-}
-
-static struct cgroup *reopen(struct cgroup *cg)
-{
-	struct cgroup_record r = cgroup_get_record(&arena, cg);
-	struct cgroup *again = NULL;
-	struct err e;
-
-	cgroup_close(cg);
-	CHECK(ok(cgroup_open(&arena, &r, &again, &e), &e));
-	return again;
-}
+#include "cgroup_fixture.h"
 
 static void test_life(void)
 {
@@ -300,70 +126,6 @@ static void test_shared_parent(void)
 	remove_parent(arena_printf(&arena, "%s/x", parent));
 	remove_parent(parent);
 	CHECK(gone(parent));
-}
-
-static void read_limit(struct cgroup *cg, enum cg_ctrl c, const char *file, const char *want)
-{
-	struct cg_dir *d = cg_find(cg, c);
-	char text[256] = "";
-
-	CHECK(d && cg_peek(d, file, text, sizeof(text)) >= 0);
-	CHECK_STR(text, want);
-}
-
-static void test_limits_v1(void)
-{
-	const char *path = test_path("limits");
-	int64_t mem = 64 << 20, memsw = 64 << 20, quota = 20000;
-	uint64_t period = 50000, shares = 512, swappiness = 10;
-	struct oci_memory m = {.limit = &mem, .swap = &memsw, .swappiness = &swappiness};
-	struct oci_cpu c = {.shares = &shares, .quota = &quota, .period = &period, .cpus = "0"};
-	struct oci_pids pids = {33};
-	struct oci_resources r = {.memory = &m, .cpu = &c, .pids = &pids};
-	struct cgroup *cg = make(path, &r);
-	struct err e;
-
-	if (!cg)
-		return;
-	read_limit(cg, CG_MEMORY, "memory.limit_in_bytes", "67108864");
-	read_limit(cg, CG_MEMORY, "memory.memsw.limit_in_bytes", "67108864");
-	read_limit(cg, CG_MEMORY, "memory.swappiness", "10");
-	read_limit(cg, CG_CPU, "cpu.cfs_quota_us", "20000");
-	read_limit(cg, CG_CPU, "cpu.cfs_period_us", "50000");
-	read_limit(cg, CG_CPU, "cpu.shares", "512");
-	read_limit(cg, CG_CPUSET, "cpuset.cpus", "0");
-	read_limit(cg, CG_PIDS, "pids.max", "33");
-	cg = reopen(cg);
-	/* raising both, lowering both */
-	mem = memsw = 128 << 20;
-	pids.limit = -1;
-	CHECK(ok(cgroup_update(&arena, cg, &r, &e), &e));
-	read_limit(cg, CG_MEMORY, "memory.memsw.limit_in_bytes", "134217728");
-	read_limit(cg, CG_PIDS, "pids.max", "max");
-	mem = memsw = 32 << 20;
-	period = 10000;
-	quota = 5000;
-	CHECK(ok(cgroup_update(&arena, cg, &r, &e), &e));
-	read_limit(cg, CG_MEMORY, "memory.limit_in_bytes", "33554432");
-	read_limit(cg, CG_CPU, "cpu.cfs_quota_us", "5000");
-	/* the third fails: the first two are as before */
-	mem = 48 << 20;
-	memsw = 96 << 20;
-	shares = 100;
-	c.cpus = "4000";
-	CHECK(cgroup_update(&arena, cg, &r, &e) < 0);
-	read_limit(cg, CG_MEMORY, "memory.limit_in_bytes", "33554432");
-	read_limit(cg, CG_MEMORY, "memory.memsw.limit_in_bytes", "33554432");
-	read_limit(cg, CG_CPU, "cpu.shares", "512");
-	read_limit(cg, CG_CPUSET, "cpuset.cpus", "0");
-	/* unlimited takes memory+swap along */
-	struct oci_memory free_m = {.limit = &(int64_t){-1}};
-	struct oci_resources free_r = {.memory = &free_m};
-	CHECK(ok(cgroup_update(&arena, cg, &free_r, &e), &e));
-	read_limit(cg, CG_MEMORY, "memory.limit_in_bytes", "9223372036854771712");
-	CHECK(ok(cgroup_destroy(cg, &e), &e));
-	cgroup_close(cg);
-	CHECK(gone(path));
 }
 
 static void test_refused(void)
@@ -595,92 +357,6 @@ static void test_oom(void)
 	CHECK(gone(path));
 }
 
-/* cgroup v2 limits: where these controllers are cgroup2's. */
-static void test_limits_v2(void)
-{
-	const char *path = test_path("limits2/c");
-	int64_t mem = 64 << 20, memsw = 96 << 20, quota = 20000, reservation = 32 << 20;
-	uint64_t period = 50000, shares = 2048;
-	struct oci_map unified[] = {
-		{"memory.oom.group", "1"},
-                {"cgroup.max.depth", "7"}
-        };
-	struct oci_memory m = {.limit = &mem, .swap = &memsw, .reservation = &reservation};
-	struct oci_cpu c = {.shares = &shares, .quota = &quota, .period = &period, .cpus = "0"};
-	struct oci_pids pids = {33};
-	struct oci_resources r = {.memory = &m,
-				  .cpu = &c,
-				  .pids = &pids,
-				  .unified = unified,
-				  .n_unified = LEN(unified)};
-	struct cgroup *cg = make(path, &r), *no;
-	struct err e;
-
-	if (!cg)
-		return;
-	read_limit(cg, CG_MEMORY, "memory.max", "67108864");
-	read_limit(cg, CG_MEMORY, "memory.swap.max", "33554432");
-	read_limit(cg, CG_MEMORY, "memory.low", "33554432");
-	read_limit(cg, CG_MEMORY, "memory.oom.group", "1");
-	read_limit(cg, CG_CORE, "cgroup.max.depth", "7");
-	read_limit(cg, CG_CPU, "cpu.max", "20000 50000");
-	read_limit(cg, CG_CPU, "cpu.weight", "174");
-	read_limit(cg, CG_CPUSET, "cpuset.cpus", "0");
-	read_limit(cg, CG_PIDS, "pids.max", "33");
-	cg = reopen(cg);
-	/* only the period, only memory+swap: the rest stays */
-	struct oci_cpu only_period = {.period = &(uint64_t){100000}};
-	struct oci_memory only_swap = {.swap = &(int64_t){128 << 20}};
-	struct oci_resources r2 = {.cpu = &only_period, .memory = &only_swap};
-	CHECK(ok(cgroup_update(&arena, cg, &r2, &e), &e));
-	read_limit(cg, CG_CPU, "cpu.max", "20000 100000");
-	read_limit(cg, CG_MEMORY, "memory.swap.max", "67108864");
-	/* set back */
-	mem = memsw = 48 << 20;
-	c.cpus = "4000";
-	r.n_unified = 0;
-	CHECK(cgroup_update(&arena, cg, &r, &e) < 0);
-	read_limit(cg, CG_MEMORY, "memory.max", "67108864");
-	read_limit(cg, CG_MEMORY, "memory.swap.max", "67108864");
-	read_limit(cg, CG_CPUSET, "cpuset.cpus", "0");
-	/* below the usage */
-	pid_t pid = sleeper(cg);
-	struct oci_memory low = {.limit = &(int64_t){4096}, .check_before_update = &(bool){true}};
-	struct oci_resources r3 = {.memory = &low};
-	int status;
-	CHECK(ok(cg_poke(cg_unified(cg), "memory.max", "67108864", &e), &e));
-	char usage[32] = "";
-	CHECK(cg_peek(cg_unified(cg), "memory.current", usage, sizeof(usage)) > 0);
-	if (atol(usage) >= 4096) {
-		CHECK(cgroup_update(&arena, cg, &r3, &e) < 0);
-		CHECK(strstr(e.msg, "rejecting memory limit"));
-	}
-	CHECK(ok(cgroup_signal(cg, SIGKILL, &e), &e));
-	CHECK(waitpid(pid, &status, 0) == pid);
-	/* a parent with processes of its own cannot pass controllers on */
-	struct cgroup *up = make(test_path("inner"), NULL);
-	pid_t in = up ? sleeper(up) : 0;
-	struct oci_resources r4 = {.pids = &pids}, r5 = {.memory = &m};
-	CHECK(cgroup_create(&arena, plan(test_path("inner/c"), &r4), &no, &e) == -EBUSY);
-	CHECK(strstr(e.msg, "holds processes of its own") && strstr(e.msg, "-inner"));
-	char passed_on[64] = "";
-	CHECK(up && cg_peek(cg_unified(up), "cgroup.subtree_control", passed_on, 64) == 0);
-	CHECK(cgroup_create(&arena, plan(test_path("inner/d"), &r5), &no, &e) == -EBUSY);
-	CHECK(strstr(e.msg, "holds processes of its own") && strstr(e.msg, "-inner"));
-	if (in > 0) {
-		CHECK(ok(cgroup_destroy(up, &e), &e));
-		CHECK(waitpid(in, &status, 0) == in);
-	}
-	/* a leaf that passes controllers on cannot take processes */
-	CHECK(ok(cg_poke(cg_unified(cg), "cgroup.subtree_control", "+pids", &e), &e));
-	CHECK(cgroup_create(&arena, plan(path, NULL), &no, &e) == -EBUSY);
-	CHECK(ok(cgroup_destroy(cg, &e), &e));
-	cgroup_close(cg);
-	cgroup_close(up);
-	remove_parent(test_path("limits2"));
-	CHECK(gone(test_path("limits2")) && gone(test_path("inner")));
-}
-
 /* Who may not make cgroups runs without, unless limits or a path are asked for. */
 static int as_nobody(void)
 {
@@ -736,18 +412,8 @@ static void test_nobody(void)
 
 int main(void)
 {
-	struct err e;
-
-	if (geteuid() != 0) {
-		printf("skipped: making cgroups needs root\n");
+	if (!begin_cgroups())
 		return 0;
-	}
-	CHECK(ok(cgroup_host_probe(&arena, &host, &e), &e));
-	if (host.layout == CGROUP_NONE) {
-		printf("skipped: no cgroup file system is mounted\n");
-		return 0;
-	}
-	printf("layout %s\n", cgroup_plan_record(plan(test_path("x"), NULL)).layout);
 	test_life();
 	test_destroy_busy();
 	test_kill_paused();
@@ -755,17 +421,11 @@ int main(void)
 	test_refused();
 	test_sub();
 	test_devices();
-	if (host.layout != CGROUP_V2 && has(CG_MEMORY) && has(CG_CPU) && has(CG_CPUSET) &&
-	    has(CG_PIDS))
-		test_limits_v1();
 	test_devices_replaced();
 	test_nobody();
 	test_stats();
 	if (has(CG_MEMORY))
 		test_oom();
-	if (host.layout == CGROUP_V2 && has(CG_MEMORY) && has(CG_CPU) && has(CG_CPUSET) &&
-	    has(CG_PIDS))
-		test_limits_v2();
 	arena_free(&arena);
 	return check_done();
 }

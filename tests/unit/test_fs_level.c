@@ -242,7 +242,8 @@ static void test_unmappable_root(void)
 		.late = true,
 		.untouched = true,
 		.prepare = ramfs_root,
-		.want_error = "cannot be id-mapped: put the image on",
+		.want_error = "cannot be id-mapped: put the image on ext4, xfs, btrfs or tmpfs, or "
+			      "have it copied (root.private)",
 	};
 
 	CHECK(scenario_passes(&s));

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Keeps warm sandboxes and runs the jobs of a queue directory in them.  docs/reuse.md
 
-    controller.py --queue DIR --bundle DIR [--warm N] [--level high] [--once]
+    controller.py --queue DIR --bundle DIR [--warm N] [--brig WORDS] [--once]
 
     DIR/new/NAME.json    what is to be run; whoever writes it there renames it into place
     DIR/run/NAME.json    what is being run
