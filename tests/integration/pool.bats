@@ -308,6 +308,84 @@ more_teardown() {
 	counts expired 1
 }
 
+# overtaken ARGS: a `pool run` (job) is stopped until its lease has run out, and somebody else has the next
+# generation: LEASED, TOKEN, whose program runs
+overtaken() {
+	prog 'sleep 100'
+	ensure --min 1 --max 1
+	"${BR[@]}" pool run "$POOL" --ttl 2s "$@" -- sleep 100 >"$T/run.out" 2>"$T/run.err" 3>&- &
+	job=$!
+	wait_for 10 eval '[ "$(pool .conditions.running)" = 1 ]'
+	kill -STOP "$job"
+	wait_for 10 eval '[ "$(condition "$POOL-1")" = used ]'
+	acquire
+	as start "$LEASED"
+}
+goes_on() {
+	kill -CONT "$job"
+	code=0
+	wait "$job" || code=$?
+}
+# it runs, and is its holder's
+still_runs() {
+	is "$(condition "$LEASED")" running
+	as exec "$LEASED" true
+}
+
+@test "pool: run whose lease has run out does not end what somebody else runs there by then" {
+	# told to end while it was stopped
+	overtaken --result "$T/result.json"
+	kill -TERM "$job"
+	goes_on
+	still_runs
+	is "$code" 143
+	# How its own program ended is on record still.
+	is "$(jq -r '[.status, .reason.class, .generation] | join(" ")' "$T/result.json")" "timeout lease 1"
+	[ ! -s "$T/run.err" ] || fail "$(cat "$T/run.err")"
+	release
+	drop_pool
+	# and out of its time
+	overtaken --timeout 3s
+	sleep 2
+	goes_on
+	still_runs
+	is "$code" 124
+	release
+	drop_pool
+	nothing_left
+}
+
+@test "pool: run whose lease has run out tells no other generation's end for its own" {
+	overtaken --result "$T/result.json"
+	release
+	acquire
+	is "$GEN" 3
+	as start "$LEASED"
+	goes_on
+	still_runs
+	is "$code" 77
+	[[ $(cat "$T/run.err") =~ "the lease has run out".*"generation 1" ]] || fail "$(cat "$T/run.err")"
+	is "$(wc -l <"$T/run.err")" 1
+	[ ! -s "$T/result.json" ] || fail "$(cat "$T/result.json")"
+	ok kill "$LEASED" KILL
+	release
+	drop_pool
+	# one of another pool of that name, which begins with generation 1 as well
+	overtaken
+	drop_pool
+	ensure --min 1 --max 1
+	acquire
+	is "$LEASED $GEN" "$POOL-1 1"
+	as start "$LEASED"
+	goes_on
+	still_runs
+	# Its files are gone; what the kernel still tells of its process it may say.
+	[[ $code =~ ^(124|125|137)$ ]] || fail "$code"
+	release
+	drop_pool
+	nothing_left
+}
+
 # --- drain, killall, remove -------------------------------------------------------------------
 
 @test "pool: drain deletes those that nobody has, refuses leases, and spares what runs" {
