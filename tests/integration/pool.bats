@@ -403,6 +403,35 @@ still_runs() {
 	has 1 ready
 }
 
+@test "pool: drain leaves no member that was being reset while it passed" {
+	local how job code n
+	mkdir -p "$T/vol"
+	volume
+	for how in release ensure; do
+		ensure --min 1 --max 1 --volume /data=wipe
+		acquire
+		# A reset that takes its time: it wipes.
+		(cd "$T/vol" && seq 40000 | xargs touch)
+		if [ "$how" = release ]; then
+			"${BR[@]}" lease release "$LEASED" --lease "$TOKEN" >/dev/null 2>"$T/why" 3>&- &
+		else
+			release --defer
+			"${BR[@]}" pool ensure "$POOL" >/dev/null 2>"$T/why" 3>&- &
+		fi
+		job=$!
+		wait_for 5 eval '[ "$(condition "$LEASED")" = resetting ]'
+		ok pool drain "$POOL"
+		is "$(members)" ''
+		answers 76 draining lease acquire "$POOL" --ttl 1s
+		code=0
+		wait "$job" || code=$?
+		is "$code" 0
+		is "$(members)" ''
+		drop_pool
+	done
+	nothing_left
+}
+
 @test "pool: killall takes leases back and ends what runs" {
 	prog 'sleep 100'
 	ensure --min 2
