@@ -140,6 +140,16 @@ more_teardown() {
 	is "$(pool '.members[0].generation')" 2
 }
 
+@test "pool: a parked member that somebody has sent a signal is made anew before anybody gets it" {
+	ensure --min 1 --max 1
+	ok kill "$POOL-1" WINCH
+	is "$(condition "$POOL-1")" used
+	acquire
+	is "$LEASED $GEN" "$POOL-1 2"
+	ok verify "$LEASED"
+	release
+}
+
 @test "pool: ensure replaces a member whose files cannot be believed, and names them" {
 	ensure --min 2
 	echo '{"v": 1, "token": "x"}' >"$R/$POOL-1/lease.json"
