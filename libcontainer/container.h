@@ -321,7 +321,10 @@ struct container_info {
 int container_state(const struct container_host *h, const char *id, struct arena *a,
 		    struct container_info *out, struct err *e) MUST_CHECK;
 struct brig_result; /* specs/result.h */
-/* Until it has ended, *ms at most (NULL: for ever), then -ETIMEDOUT; one that has is no error. */
+/*
+ * Until it has ended, *ms at most (NULL: for ever), then -ETIMEDOUT; one that has is no error.
+ * -ESTALE: it was reset meanwhile, and how the generation that was there has ended nobody knows.
+ */
 int container_wait(const struct container_host *h, const char *id, const uint64_t *ms,
 		   struct arena *a, struct brig_result *out, struct err *e) MUST_CHECK;
 /* Sorted by id.  Directories that are no container are skipped with a warning. */

@@ -1,5 +1,9 @@
 /* What changes a live container: kill, pause, resume, update. */
+#include "control.h"
+
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -31,19 +35,25 @@ static void control_done(struct control *c)
 	arena_free(&c->arena);
 }
 
+static int control_load(struct control *c, struct err *e)
+{
+	if (store_load(c->dir, &c->arena, &c->state, e) < 0 ||
+	    cgroup_open(&c->arena, &c->state.cgroup, &c->cgroup, e) < 0)
+		return -e->code;
+	c->status = status_of(c->dir, &c->state, c->cgroup);
+	return 0;
+}
+
 static int control_open(struct control *c, const struct container_host *h, const char *id,
 			enum store_locking lock, struct err *e)
 {
 	*c = (struct control){.dir = store_open(h, id, lock, e)};
 	if (c->dir < 0)
 		return c->dir;
-	if (store_load(c->dir, &c->arena, &c->state, e) < 0 ||
-	    cgroup_open(&c->arena, &c->state.cgroup, &c->cgroup, e) < 0) {
+	int r = control_load(c, e);
+	if (r < 0)
 		control_done(c);
-		return -e->code;
-	}
-	c->status = status_of(c->dir, &c->state, c->cgroup);
-	return 0;
+	return r;
 }
 
 static int signal_init(const struct brig_state *s, int sig, struct err *e)
@@ -77,6 +87,21 @@ static int send_signal(struct control *c, int sig, bool all, struct err *e)
 	return r;
 }
 
+static int kill_it(struct control *c, int sig, bool all, struct err *e)
+{
+	struct err ignored;
+
+	/* It is sent in any case. */
+	if (sig && touched_note(c->dir, &c->state, "kill", &ignored) < 0)
+		log_debug("%s", ignored.msg);
+	int r = send_signal(c, sig, all, e);
+	if (r == 0 && sig && c->state.audit)
+		evidence_tell(&c->state, "SandboxSignalled", "kill",
+			      arena_printf(&c->arena, "{\"signal\":%d,\"all\":%s}", sig,
+					   all ? "true" : "false"));
+	return r;
+}
+
 int container_kill(const struct container_host *h, const char *id, int sig, bool all, struct err *e)
 {
 	struct control c;
@@ -84,15 +109,37 @@ int container_kill(const struct container_host *h, const char *id, int sig, bool
 
 	if (r < 0)
 		return r;
-	/* It is sent in any case. */
-	struct err ignored;
-	if (sig && touched_note(c.dir, &c.state, "kill", &ignored) < 0)
-		log_debug("%s", ignored.msg);
-	r = send_signal(&c, sig, all, e);
-	if (r == 0 && sig && c.state.audit)
-		evidence_tell(&c.state, "SandboxSignalled", "kill",
-			      arena_printf(&c.arena, "{\"signal\":%d,\"all\":%s}", sig,
-					   all ? "true" : "false"));
+	r = kill_it(&c, sig, all, e);
+	control_done(&c);
+	return r;
+}
+
+/* Behind the lock nobody gives it to anybody else, or makes another of it. */
+static int check_holder(const struct control *c, const struct holder *who, struct err *e)
+{
+	own_arena struct arena a = {0};
+	const struct state_reuse *u = c->state.reuse;
+	struct brig_lease l = {0};
+
+	if (lease_read(&a, c->dir, &l, e) < 0)
+		return err_wrap(e, "container %s", c->state.id);
+	if (!u || u->journal || u->generation != who->generation || !lease_is_of(&l, who->token))
+		return err_msg(e, ESTALE, "container %s: generation %" PRIu64 " is nobody's more",
+			       c->state.id, who->generation);
+	return 0;
+}
+
+int control_kill_held(int dir, const char *id, const struct holder *who, struct err *e)
+{
+	struct control c = {.dir = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+	int r = c.dir < 0 ? err_set(e, errno, "container %s", id) : store_lock(c.dir, id, e);
+
+	if (r == 0)
+		r = control_load(&c, e);
+	if (r == 0)
+		r = check_holder(&c, who, e);
+	if (r == 0)
+		r = kill_it(&c, SIGKILL, true, e);
 	control_done(&c);
 	return r;
 }

@@ -180,6 +180,21 @@ static int end(void *ctx, struct err *e)
 	return 0;
 }
 
+/* Its pool may have begun to drain while it was reset. */
+static void leave(struct release *x)
+{
+	struct pool_member m = {.id = x->id};
+	struct pools p;
+	struct err ignored;
+	const char *name = x->state.reuse->pool;
+
+	if (!name || pools_open(&p, x->host, name, x->arena, false, &ignored) < 0)
+		return;
+	if (pool_member_id(name, x->id, &m.serial) && pools_leave(&p, &m, &ignored) < 0)
+		log_debug("%s", ignored.msg);
+	pools_close(&p);
+}
+
 static int reset(void *ctx, struct err *e)
 {
 	struct release *x = ctx;
@@ -200,6 +215,8 @@ static int reset(void *ctx, struct err *e)
 				    x->why.code == ENOENT);
 	if (x->moved)
 		x->reset = 0;
+	else if (x->reset == 0)
+		leave(x);
 	/* What is not used again is not left running. */
 	return x->reset < 0 ? end(x, e) : 0;
 }

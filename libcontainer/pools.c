@@ -353,7 +353,7 @@ static int stop_giving(void *ctx, struct err *e)
 /* Not by a reset: nobody needs another generation. */
 static int delete_free(void *ctx, struct err *e)
 {
-	return to_each(ctx, pools_retire, e);
+	return to_each(ctx, pools_drain, e);
 }
 
 static const struct step drain_steps[] = {

@@ -75,6 +75,12 @@ static const struct step steps[] = {
 	{"count", NULL, count, NULL, STEP_PLAIN},
 };
 
+static int check_draining(const struct acquire *q, struct err *e)
+{
+	return q->pools.pool.draining ? err_msg(e, ECANCELED, "pool %s is draining", q->pools.name)
+				      : 0;
+}
+
 /* 1: it is ours; 0: it is not ready any more. */
 static int take(struct acquire *q, struct pool_member *m, struct err *e)
 {
@@ -84,6 +90,11 @@ static int take(struct acquire *q, struct pool_member *m, struct err *e)
 	if (m->condition != POOL_READY || !pools_fits(m, q->wish->lease.key, q->cross_tenant)) {
 		own_close(&q->dir);
 		return 0;
+	}
+	/* Asked behind the lock, for which a drain waits: what it has answered holds. */
+	if (pools_load(&q->pools, e) < 0 || check_draining(q, e) < 0) {
+		own_close(&q->dir);
+		return -e->code;
 	}
 	q->given = m;
 	int r = steps_run("lease acquire", steps, LEN(steps), q, e);
@@ -170,8 +181,8 @@ static int round_once(struct acquire *q, struct err *e)
 
 	if (pools_load(&q->pools, e) < 0)
 		return -e->code;
-	if (q->pools.pool.draining)
-		return err_msg(e, ECANCELED, "pool %s is draining", q->pools.name);
+	if (check_draining(q, e) < 0)
+		return -e->code;
 	if (pools_members(&q->pools, &q->members, &q->n, e) < 0)
 		return -e->code;
 	int r = take_ready(q, e);

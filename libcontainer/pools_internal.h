@@ -59,6 +59,10 @@ bool pools_fits(const struct pool_member *m, const char *key, bool cross_tenant)
 int pools_tend(struct pools *p, struct pool_member *m, struct err *e) MUST_CHECK;
 /* So that nobody gets it, then deletes it; 0: somebody has it, or works on it. */
 int pools_retire(struct pools *p, struct pool_member *m, struct err *e) MUST_CHECK;
+/* The same; who works on it, and makes it free, is waited for (some seconds at most). */
+int pools_drain(struct pools *p, struct pool_member *m, struct err *e) MUST_CHECK;
+/* Who has reset it: where its pool has begun to drain meanwhile nobody else may delete it. */
+int pools_leave(struct pools *p, struct pool_member *m, struct err *e) MUST_CHECK;
 /* Takes its lease back, whoever has had it since before p->began_ns, and ends what runs. */
 int pools_revoke(struct pools *p, struct pool_member *m, struct err *e) MUST_CHECK;
 

@@ -8,7 +8,7 @@
  *	a journal                                  resetting
  *	taint; too old, too many uses              tainted; retired
  *	not parked, or its last lease was for      used
- *	this generation
+ *	this generation, or a verb touched it
  *	else                                       ready
  */
 #include <dirent.h>
@@ -28,6 +28,7 @@
 #include "reuse_policy.h"
 #include "status.h"
 #include "store.h"
+#include "touched.h"
 
 enum { NS_PER_MS = 1000000 };
 
@@ -63,7 +64,7 @@ static enum pool_condition of_made(struct arena *a, int dir, const struct look *
 	if (m->why)
 		return POOL_RETIRED;
 	if (l->status != STATUS_CREATED || faccessat(dir, STORE_GO, F_OK, 0) == 0 ||
-	    (l->lease.v && l->lease.generation >= u->generation))
+	    (l->lease.v && l->lease.generation >= u->generation) || touched_by(a, dir, &l->state))
 		return POOL_USED;
 	uint64_t now = reuse_now_ns();
 	m->parked_ms = now > u->generation_ns ? (now - u->generation_ns) / NS_PER_MS : 0;

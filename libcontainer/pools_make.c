@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/own.h"
 #include "base/step.h"
 #include "pools_internal.h"
@@ -130,6 +131,11 @@ struct make {
 	bool made;
 };
 
+static const char *member_id(const struct make *m)
+{
+	return arena_printf(m->p->arena, "%s-%" PRIu64, m->p->pool.name, m->serial);
+}
+
 /* Its first generation gets nothing of ours either. */
 static int run_create(void *ctx, struct arena *a, struct brig_report *report,
 		      enum container_answer *answer, struct err *e)
@@ -137,8 +143,7 @@ static int run_create(void *ctx, struct arena *a, struct brig_report *report,
 	const struct make *m = ctx;
 	const struct brig_pool *pool = &m->p->pool;
 	struct reuse_streams streams = {0};
-	const struct container_create_opts o =
-		pools_member_opts(a, pool, arena_printf(a, "%s-%" PRIu64, pool->name, m->serial));
+	const struct container_create_opts o = pools_member_opts(a, pool, member_id(m));
 
 	(void)report;
 	*answer = ANSWER_FAILED;
@@ -210,13 +215,19 @@ static int settle(void *ctx, struct err *e)
 {
 	const struct pool_counters one = {.created = 1};
 	struct make *m = ctx;
+	struct pool_member made = {.serial = m->serial};
+	struct err ignored;
 
 	(void)e;
 	if (m->reservation < 0)
 		return 0;
+	made.id = member_id(m);
 	pools_unreserve(m->p, m->serial, &m->reservation);
 	pools_count(m->p, &one);
 	m->made = true;
+	/* As after a reset; an ensure or a drain that comes later does it. */
+	if (pools_leave(m->p, &made, &ignored) < 0)
+		log_debug("%s", ignored.msg);
 	return 0;
 }
 

@@ -1,4 +1,10 @@
-/* `pool run`: acquire, start, wait, release, in one process. */
+/*
+ * `pool run`: acquire, start, wait, release, in one process.
+ *
+ * Its lease may run out while it waits, and others may have its sandbox then, or another of the
+ * same name.  So it holds on to the directory in which its lease was, and to one generation there:
+ * what it waits for, ends and tells is that one's.
+ */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -11,6 +17,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "control.h"
 #include "pools_internal.h"
 #include "process.h"
 #include "result.h"
@@ -18,9 +25,18 @@
 #include "specs/report.h"
 #include "specs/result.h"
 #include "specs/work.h"
+#include "store.h"
+#include "wait.h"
 
 /* LOOK_MS: between two looks for signals; SPARE_MS: the lease holds longer than the work. */
-enum { LOOK_MS = 250, SPARE_MS = 30000, TTL_MS = 3600000, BY_SIGNAL = 128, BY_TIME = 124 };
+enum {
+	LOOK_MS = 250,
+	SPARE_MS = 30000,
+	TTL_MS = 3600000,
+	BY_SIGNAL = 128,
+	BY_TIME = 124,
+	FAILED = 125
+};
 #define NS_PER_MS UINT64_C(1000000)
 
 struct run {
@@ -29,10 +45,13 @@ struct run {
 	struct container_host host; /* with the lease */
 	struct arena *arena;
 	const char *id;
+	struct holder who;
+	int dir; /* where its lease is, -1 */
 	struct brig_result result;
 	sigset_t blocked, before;
 	int signal;   /* that ended it, 0 */
 	bool in_vain; /* out of time */
+	bool killed;  /* for one of these */
 	int work;     /* a memory file, -1 */
 };
 
@@ -57,15 +76,46 @@ static int work_of(struct run *x, const char **path, struct err *e)
 	return 0;
 }
 
-static int start(struct run *x, struct err *e)
+static int code_of_answer(enum container_answer answer, int failed)
+{
+	static const int codes[] = {
+		[ANSWER_BUSY] = 75,
+		[ANSWER_REFUSED] = 76,
+		[ANSWER_NOT_ALLOWED] = 77,
+	};
+
+	return answer == ANSWER_FAILED ? failed : codes[answer];
+}
+
+/* Where its lease is: whoever starts something there has it. */
+static int hold(struct run *x, enum container_answer *answer, struct err *e)
+{
+	struct brig_lease l;
+
+	x->dir = store_open(x->caller, x->id, STORE_UNLOCKED, e);
+	if (x->dir < 0)
+		return x->dir;
+	if (lease_read(x->arena, x->dir, &l, e) < 0)
+		return err_wrap(e, "container %s", x->id);
+	if (lease_is_of(&l, x->who.token))
+		return 0;
+	*answer = ANSWER_NOT_ALLOWED;
+	return err_msg(e, EKEYEXPIRED, "container %s: the lease has run out", x->id);
+}
+
+static int start(struct run *x, int *code, struct err *e)
 {
 	struct container_start_opts o = {.id = x->id, .env_fd = x->opts->env_fd};
-	enum container_answer ignored;
+	enum container_answer answer = ANSWER_FAILED;
+	int r = hold(x, &answer, e);
 
-	if (work_of(x, &o.process_file, e) < 0)
-		return -e->code;
-	int r = container_start(&x->host, &o, &ignored, e);
+	if (r == 0)
+		r = work_of(x, &o.process_file, e);
+	if (r == 0)
+		r = container_start(&x->host, &o, &answer, e);
 	own_close(&x->work);
+	if (r < 0)
+		*code = code_of_answer(answer, result_start_code(e));
 	return r;
 }
 
@@ -83,41 +133,64 @@ static int pending(const struct run *x)
 	return 0;
 }
 
+/* What could not be done now is tried again at the next look, as long as it runs. */
 static void end(struct run *x)
 {
 	struct err ignored;
 
-	if (container_kill(&x->host, x->id, SIGKILL, true, &ignored) < 0)
+	x->killed = control_kill_held(x->dir, x->id, &x->who, &ignored) == 0;
+	if (!x->killed)
 		log_debug("%s: %s", x->id, ignored.msg);
 }
 
-static int await(struct run *x, struct err *e)
+/* Of the time until the next look. */
+static uint64_t look(struct run *x, uint64_t ms)
 {
 	const uint64_t *limit = x->opts->timeout_ms;
-	uint64_t since = clock_monotonic_ns();
+
+	if (!x->signal && !x->in_vain) {
+		x->signal = pending(x);
+		x->in_vain = limit && ms >= *limit;
+	}
+	if ((x->signal || x->in_vain) && !x->killed)
+		end(x);
+	return limit && !x->in_vain && *limit - ms < LOOK_MS ? *limit - ms : LOOK_MS;
+}
+
+static int await_end(struct run *x, struct waiting *w, struct err *e)
+{
+	const uint64_t since = clock_monotonic_ns();
 	int r = -ETIMEDOUT;
 
 	while (r == -ETIMEDOUT) {
-		uint64_t ms = (clock_monotonic_ns() - since) / NS_PER_MS, look = LOOK_MS;
+		uint64_t now = clock_monotonic_ns();
+		uint64_t ms = look(x, (now - since) / NS_PER_MS);
 
-		if (!x->signal && !x->in_vain) {
-			x->signal = pending(x);
-			x->in_vain = limit && ms >= *limit;
-			if (x->signal || x->in_vain)
-				end(x);
-			else if (limit && *limit - ms < look)
-				look = *limit - ms;
-		}
-		r = container_wait(&x->host, x->id, &look, x->arena, &x->result, e);
+		r = waiting_await(w, now + ms * NS_PER_MS, &x->result, e);
+	}
+	return r;
+}
+
+static int await(struct run *x, int *code, struct err *e)
+{
+	struct waiting w = WAITING_NONE;
+	int r = waiting_begin(&w, x->arena, x->dir, x->id, &x->who.generation, 0, e);
+
+	if (r == 0)
+		r = await_end(x, &w, e);
+	waiting_end(&w);
+	if (r == -ESTALE) {
+		*code = code_of_answer(ANSWER_NOT_ALLOWED, 0);
+		return err_wrap(e, "the lease has run out");
 	}
 	return r;
 }
 
 static int code_of(const struct run *x)
 {
-	if (x->signal)
-		return BY_SIGNAL + x->signal;
-	return x->in_vain ? BY_TIME : x->result.code;
+	if (!x->killed)
+		return x->result.code;
+	return x->signal ? BY_SIGNAL + x->signal : BY_TIME;
 }
 
 static void tell(const struct run *x, const struct result_target *to)
@@ -186,11 +259,10 @@ static void release(struct run *x)
 
 static int use(struct run *x, int *code, const struct result_target *to, struct err *e)
 {
-	int r = start(x, e);
+	int r = start(x, code, e);
 
-	*code = r < 0 ? result_start_code(e) : 0;
 	if (r == 0)
-		r = await(x, e);
+		r = await(x, code, e);
 	if (r == 0) {
 		*code = code_of(x);
 		tell(x, to);
@@ -227,26 +299,22 @@ static int run(const struct container_host *h, struct run *x, int *code,
 	struct container_acquire q = x->opts->acquire;
 	struct container_lease l;
 	enum container_answer answer;
-	static const int codes[] = {
-		[ANSWER_FAILED] = 125,
-		[ANSWER_BUSY] = 75,
-		[ANSWER_REFUSED] = 76,
-		[ANSWER_NOT_ALLOWED] = 77,
-	};
 
 	q.lease.ttl_ms = ttl_of(x->opts);
 	int r = container_lease_acquire(h, &q, x->arena, &l, &answer, e);
 	if (r < 0) {
-		*code = codes[answer];
+		*code = code_of_answer(answer, *code);
 		return r;
 	}
 	hold_signals(x);
 	x->id = l.id;
+	x->who = (struct holder){.token = l.token, .generation = l.generation};
 	x->caller = h;
 	x->host = *h;
 	x->host.lease = l.token;
 	x->host.lease_given = true;
 	r = use(x, code, to, e);
+	own_close(&x->dir);
 	(void)sigprocmask(SIG_SETMASK, &x->before, NULL);
 	return r;
 }
@@ -254,10 +322,10 @@ static int run(const struct container_host *h, struct run *x, int *code,
 int container_pool_run(const struct container_host *h, const struct container_pool_run *q,
 		       struct arena *a, int *code, struct err *e)
 {
-	struct run x = {.opts = q, .arena = a, .work = -1};
+	struct run x = {.opts = q, .arena = a, .dir = -1, .work = -1};
 	struct result_target to = RESULT_TARGET_NONE;
 
-	*code = 125;
+	*code = FAILED;
 	if (q->result && result_target_open(q->result, false, &to, e) < 0)
 		return -e->code;
 	int r = run(h, &x, code, &to, e);

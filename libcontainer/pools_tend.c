@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -34,7 +35,8 @@ struct tend {
 	struct pool_member *m;
 	struct pool_counters count;
 	bool spend, delete;
-	bool moved; /* somebody else was first */
+	bool patient; /* who works on it is waited for */
+	bool moved;   /* somebody else was first */
 };
 
 static bool is_to_delete(enum pool_condition c)
@@ -56,13 +58,34 @@ static void tell_expired(const struct tend *t, int dir)
 		lease_told(t->m->audited, LEASE_EXPIRED, &l);
 }
 
+static bool is_held(enum pool_condition c)
+{
+	return c == POOL_LEASED || c == POOL_RUNNING || c == POOL_BUSY || c == POOL_GONE;
+}
+
+static int take_it(const struct tend *t, struct err *e)
+{
+	enum { WAIT_MS = 10000, STEP_MS = 2 };
+	const struct timespec pause = {.tv_nsec = STEP_MS * 1000000};
+	int dir = pools_take(t->p, t->m, e);
+
+	for (int ms = 0; t->patient && dir == -EBUSY && ms < WAIT_MS; ms += STEP_MS) {
+		(void)nanosleep(&pause, NULL);
+		dir = pools_take(t->p, t->m, e);
+	}
+	return dir;
+}
+
 /* Behind its lock: whether it still is what it was, and nobody's from here on. */
 static int take_back(void *ctx, struct err *e)
 {
 	struct tend *t = ctx;
 	enum pool_condition seen = t->m->condition;
-	own_fd int dir = pools_take(t->p, t->m, e);
+	own_fd int dir = take_it(t, e);
 
+	/* Whatever has become of it, but for somebody's. */
+	if (t->patient && dir >= 0 && !is_held(t->m->condition))
+		seen = t->m->condition;
 	t->moved = dir == -EBUSY || dir == -ENOENT || (dir >= 0 && t->m->condition != seen);
 	if (dir < 0)
 		return t->moved ? 0 : dir;
@@ -157,9 +180,49 @@ static const struct step steps[] = {
 	{"count",     NULL, count,     NULL, STEP_PLAIN},
 };
 
+static int retire(struct pools *p, struct pool_member *m, bool patient, struct err *e)
+{
+	struct tend t = {.p = p, .m = m, .spend = true, .patient = patient};
+
+	if (is_held(m->condition))
+		return 0;
+	int r = steps_run("pool tend", steps, LEN(steps), &t, e);
+	return r < 0 ? r : !t.moved;
+}
+
+int pools_retire(struct pools *p, struct pool_member *m, struct err *e)
+{
+	return retire(p, m, false, e);
+}
+
+int pools_drain(struct pools *p, struct pool_member *m, struct err *e)
+{
+	return retire(p, m, true, e);
+}
+
+/*
+ * Asked behind the reset: a drain that came before has written its word, one that comes after finds
+ * it ready.
+ */
+int pools_leave(struct pools *p, struct pool_member *m, struct err *e)
+{
+	own_fd int dir = -1;
+
+	if (pools_load(p, e) < 0)
+		return -e->code;
+	if (!p->pool.draining)
+		return 0;
+	dir = pools_take(p, m, e);
+	if (dir < 0 || m->condition != POOL_READY)
+		return 0;
+	own_close(&dir);
+	return pools_retire(p, m, e);
+}
+
 int pools_tend(struct pools *p, struct pool_member *m, struct err *e)
 {
 	struct tend t = {.p = p, .m = m};
+	struct err ignored;
 
 	if (!is_to_delete(m->condition) && m->condition != POOL_USED &&
 	    m->condition != POOL_RESETTING)
@@ -167,17 +230,8 @@ int pools_tend(struct pools *p, struct pool_member *m, struct err *e)
 	if (m->condition == POOL_DAMAGED)
 		log_warn("pool %s: %s is replaced: %s", p->name, m->id, m->why);
 	int r = steps_run("pool tend", steps, LEN(steps), &t, e);
-	return r < 0 ? r : !t.moved;
-}
-
-int pools_retire(struct pools *p, struct pool_member *m, struct err *e)
-{
-	struct tend t = {.p = p, .m = m, .spend = true};
-
-	if (m->condition == POOL_LEASED || m->condition == POOL_RUNNING ||
-	    m->condition == POOL_BUSY || m->condition == POOL_GONE)
-		return 0;
-	int r = steps_run("pool tend", steps, LEN(steps), &t, e);
+	if (r == 0 && t.count.reset && pools_leave(p, m, &ignored) < 0)
+		log_debug("%s", ignored.msg);
 	return r < 0 ? r : !t.moved;
 }
 

@@ -446,21 +446,31 @@ static void tell_taint(struct reset *r, const char *findings)
 	evidence_tell(&r->create.state, "SandboxTainted", "reset", json_done(&o, NULL));
 }
 
+/* What happened to it since it was made is no residue, and the next reset makes another. */
+static int disturbed(struct reset *r, enum verify_found found, struct err *e)
+{
+	if (found == VERIFY_ENDED)
+		return err_msg(e, ESRCH, "the first process of its next generation has ended");
+	(void)refuse(r, ANSWER_BUSY);
+	return err_msg(e, ESTALE, "container %s: another command has changed its next generation",
+		       r->opts->id);
+}
+
 /* Whatever is found: it is not started, and nobody takes it for clean again. */
 static int verify(void *ctx, struct err *e)
 {
 	struct reset *r = ctx;
+	enum verify_found found;
 
 	await_parked(&r->create);
-	if (verify_look(&r->verify, r->report, e) < 0)
+	if (verify_look_again(&r->verify, r->report, &found, e) < 0)
 		return -e->code;
 	r->report->status = "created";
 	r->report->gen = r->next.generation;
-	if (r->report->clean)
+	if (found == VERIFY_CLEAN)
 		return 0;
-	/* Killed meanwhile: that is no residue, and the next reset makes another. */
-	if (!r->report->fingerprint)
-		return err_msg(e, ESRCH, "the first process of its next generation has ended");
+	if (found == VERIFY_ENDED || found == VERIFY_TOUCHED)
+		return disturbed(r, found, e);
 	const char *findings = verify_findings(r->arena, r->report);
 	(void)refuse(r, ANSWER_REFUSED);
 	if (verify_taint(&r->verify, findings, e) < 0)

@@ -537,11 +537,17 @@ int result_write(int dir, const struct brig_result *r, struct err *e)
 	return result_replace(dir, STORE_RESULT, text, len, 0600, e);
 }
 
-int result_read(struct arena *a, int dir, struct brig_result *out, struct err *e)
+int result_read_at(struct arena *a, int dir, const char *name, struct brig_result *out,
+		   struct err *e)
 {
 	char *text;
 	size_t len;
-	int r = file_read(a, dir, STORE_RESULT, RESULT_MAX_BYTES, &text, &len, e);
+	int r = file_read(a, dir, name, RESULT_MAX_BYTES, &text, &len, e);
 
 	return r < 0 ? r : result_parse(a, text, len, out, e);
+}
+
+int result_read(struct arena *a, int dir, struct brig_result *out, struct err *e)
+{
+	return result_read_at(a, dir, STORE_RESULT, out, e);
 }

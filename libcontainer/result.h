@@ -64,5 +64,8 @@ enum { RESULT_NAME_MAX = 220 }; /* of name: the new file's is longer */
 int result_replace(int dir, const char *name, const char *text, size_t len, mode_t mode,
 		   struct err *e) MUST_CHECK;
 int result_read(struct arena *a, int dir, struct brig_result *out, struct err *e) MUST_CHECK;
+/* By another name there: of an earlier generation. */
+int result_read_at(struct arena *a, int dir, const char *name, struct brig_result *out,
+		   struct err *e) MUST_CHECK;
 
 #endif

@@ -510,7 +510,7 @@ int reuse_forget(int dir, uint64_t generation, bool half_made, struct err *e)
 	if (!d)
 		return err_set(e, errno, "open the state directory");
 	fd = -1;
-	snprintf(result, sizeof(result), "result.%" PRIu64 ".json", generation);
+	snprintf(result, sizeof(result), STORE_RESULT_OF, generation);
 	/* A reset that was cut short has renamed it before. */
 	if (!half_made && renameat(dir, STORE_RESULT, dir, result) < 0 && errno != ENOENT)
 		return err_set(e, errno, "rename " STORE_RESULT);

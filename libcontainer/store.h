@@ -35,6 +35,8 @@
 #define STORE_EGRESS   "egress.json"
 #define STORE_RESOLV   "resolv.conf"
 #define STORE_POOLS    ".pools" /* in the state root: pools.h */
+/* How a generation has ended that a reset has ended, by its number. */
+#define STORE_RESULT_OF "result.%" PRIu64 ".json"
 enum { STORE_EGRESS_MAX = 4 << 20 };
 
 /* Letters, digits and _ + - . only, 1 to 255 of them, not ".", ".." or STORE_POOLS. */

@@ -1,6 +1,8 @@
 #ifndef BRIG_VERIFY_H
 #define BRIG_VERIFY_H
 
+#include <stdbool.h>
+
 #include "base/arena.h"
 #include "base/err.h"
 #include "specs/report.h"
@@ -38,6 +40,18 @@ int verify_see_as_owner(struct verify *v, const struct pool_subject *s, struct v
 int verify_take(struct verify *v, const char **out, struct err *e) MUST_CHECK;
 /* Rows, fingerprint and whether it matches; out->clean: it is, but for taint. */
 int verify_look(struct verify *v, struct brig_report *out, struct err *e) MUST_CHECK;
+/* What a look that is not clean means. */
+enum verify_found {
+	VERIFY_CLEAN,
+	VERIFY_RESIDUE, /* or what nobody can tell from it */
+	VERIFY_UNKNOWN, /* nothing was found, but something could not be asked */
+	VERIFY_ENDED,   /* its first process has ended, which explains all of it */
+	VERIFY_TOUCHED, /* a verb has changed it since it was made, and that is all */
+};
+enum verify_found verify_judge(const struct brig_report *r, bool ended);
+/* Once more from the beginning where something could not be asked, a few times. */
+int verify_look_again(struct verify *v, struct brig_report *out, enum verify_found *found,
+		      struct err *e) MUST_CHECK;
 /* Of one that is clean: what start --expect-gen takes. */
 void verify_tell_valid(struct arena *a, struct brig_report *out);
 /* Names of the rows that are not ok, for people. */

@@ -1,6 +1,9 @@
 /* wait: until a container has ended, and how that was. */
+#include "wait.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -13,7 +16,7 @@
 #include "base/str.h"
 #include "container.h"
 #include "evidence.h"
-#include "outcome.h"
+#include "result.h"
 #include "status.h"
 #include "store.h"
 
@@ -100,22 +103,96 @@ static void keep(struct arena *a, int dir, const struct brig_state *s, const str
 	store_unlock(dir);
 }
 
-static int wait_for(struct arena *a, const struct brig_state *s, struct outcome *o, uint64_t until,
-		    struct brig_result *out, struct err *e)
-{
-	int r;
+/* --- of one generation ---------------------------------------------------------------------- */
 
+static bool is_another(const struct waiting *w, const struct brig_state *now)
+{
+	return w->generation && now->reuse &&
+	       (now->reuse->generation != w->generation || str_eq(now->reuse->journal, "destroy"));
+}
+
+/*
+ * Whether what lies there may be another generation's.  Its number is raised before anything of the
+ * next one is written, so asked behind a look this says whose that was.
+ */
+static bool has_moved(const struct waiting *w)
+{
+	own_arena struct arena a = {0};
+	struct brig_state now;
+	struct err ignored;
+
+	return store_load(w->dir, &a, &now, &ignored) == 0 && is_another(w, &now);
+}
+
+/* A reset keeps the result of the generation before; first where it is before it is renamed. */
+static int recall(const struct waiting *w, struct brig_result *out, struct err *e)
+{
+	const char *kept = arena_printf(w->arena, STORE_RESULT_OF, w->generation);
+	const char *const names[] = {STORE_RESULT, kept};
+	struct err ignored;
+
+	for (size_t i = 0; i < LEN(names); i++)
+		if (result_read_at(w->arena, w->dir, names[i], out, &ignored) == 0 &&
+		    out->generation == w->generation)
+			return 0;
+	*out = (struct brig_result){0};
+	return err_msg(e, ESTALE,
+		       "container %s was reset: how generation %" PRIu64 " ended is not on record",
+		       w->state.id, w->generation);
+}
+
+int waiting_begin(struct waiting *w, struct arena *a, int dir, const char *id,
+		  const uint64_t *generation, uint64_t until, struct err *e)
+{
+	struct cgroup *cg = NULL;
+	struct err ignored;
+
+	*w = WAITING_NONE;
+	w->arena = a;
+	w->dir = dir;
+	w->joined = outcome_join(dir, e);
+	if (w->joined < 0 || load_made(a, dir, id, until, &w->state, e) < 0)
+		return -e->code;
+	if (w->state.reuse)
+		w->generation = generation ? *generation : w->state.reuse->generation;
+	w->moved = is_another(w, &w->state);
+	if (w->moved)
+		return 0;
+	/* A cgroup that cannot be looked at leaves the rest to be told. */
+	if (cgroup_open(a, &w->state.cgroup, &cg, &ignored) < 0)
+		cg = NULL;
+	outcome_open(&w->outcome, dir, &w->state, cg);
+	cgroup_close(cg);
+	return 0;
+}
+
+int waiting_await(struct waiting *w, uint64_t until, struct brig_result *out, struct err *e)
+{
+	int r = 0;
+
+	if (w->moved)
+		return recall(w, out, e);
 	/* poll(2) counts no more than some weeks at a time. */
 	do
-		r = outcome_await(o, ms_left(until), e);
+		r = outcome_await(&w->outcome, ms_left(until), e);
 	while (r == -ETIMEDOUT && ms_left(until) > 0);
 	if (r < 0)
 		return r;
-	outcome_tell(a, o, true, out);
-	if (outcome_is_settled(o))
-		keep(a, o->dir, s, out);
+	outcome_tell(w->arena, &w->outcome, true, out);
+	if (has_moved(w))
+		return recall(w, out, e);
+	if (outcome_is_settled(&w->outcome))
+		keep(w->arena, w->dir, &w->state, out);
 	return 0;
 }
+
+void waiting_end(struct waiting *w)
+{
+	outcome_close(&w->outcome);
+	own_close(&w->joined);
+}
+
+/* --- by its id -------------------------------------------------------------------------------- */
 
 static uint64_t deadline(const uint64_t *ms)
 {
@@ -130,21 +207,14 @@ int container_wait(const struct container_host *h, const char *id, const uint64_
 		   struct arena *a, struct brig_result *out, struct err *e)
 {
 	const uint64_t until = deadline(ms);
-	struct brig_state s;
-	struct cgroup *cg = NULL;
-	struct outcome o;
-	struct err ignored;
+	struct waiting w = WAITING_NONE;
 	own_fd int dir = store_open(h, id, STORE_UNLOCKED, e);
-	own_fd int waiting = dir < 0 ? -1 : outcome_join(dir, e);
 
-	if (waiting < 0 || load_made(a, dir, id, until, &s, e) < 0)
-		return -e->code;
-	/* A cgroup that cannot be looked at leaves the rest to be told. */
-	if (cgroup_open(a, &s.cgroup, &cg, &ignored) < 0)
-		cg = NULL;
-	outcome_open(&o, dir, &s, cg);
-	cgroup_close(cg);
-	int r = wait_for(a, &s, &o, until, out, e);
-	outcome_close(&o);
+	if (dir < 0)
+		return dir;
+	int r = waiting_begin(&w, a, dir, id, NULL, until, e);
+	if (r == 0)
+		r = waiting_await(&w, until, out, e);
+	waiting_end(&w);
 	return r;
 }

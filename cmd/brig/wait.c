@@ -20,7 +20,7 @@ static int wait_for_container(struct command *c, struct err *e)
 	struct brig_result result;
 	int r = container_wait(&c->host, c->args[0], o->timeout, c->arena, &result, e);
 
-	if (r == -ETIMEDOUT)
+	if (r == -ETIMEDOUT || r == -ESTALE)
 		c->code = CODE_BUSY;
 	if (r < 0)
 		return r;

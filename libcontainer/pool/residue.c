@@ -74,9 +74,10 @@ static int64_t count_children(struct pool_row *l)
 	char path[64], text[1024];
 
 	snprintf(path, sizeof(path), "task/%" PRIi64 "/children", l->s->state->pid);
+	ssize_t n = file_peek(l->s->proc, path, text, sizeof(text));
 	/* Not in every kernel (CONFIG_PROC_CHILDREN). */
-	if (file_peek(l->s->proc, path, text, sizeof(text)) < 0)
-		return errno == ENOENT ? 0 : -1;
+	if (n < 0)
+		return n == -ENOENT ? 0 : -1;
 	return others_in(l, text, 0);
 }
 
@@ -206,11 +207,16 @@ static int64_t count_locks(struct pool_row *l)
 	if (!d)
 		return -1;
 	fd = -1;
-	while ((de = readdir(d)))
-		if (de->d_name[0] != '.' &&
-		    file_peek(dirfd(d), de->d_name, text, sizeof(text)) > 0 &&
-		    strstr(text, "\nlock:") && !n++)
+	while ((de = readdir(d))) {
+		if (de->d_name[0] == '.')
+			continue;
+		ssize_t len = file_peek(dirfd(d), de->d_name, text, sizeof(text));
+		/* Of one that could not be read, or not to its end, nobody knows. */
+		if (len < 0 || (size_t)len >= sizeof(text) - 2)
+			return -1;
+		if (strstr(text, "\nlock:") && !n++)
 			l->detail = arena_printf(l->a, "on descriptor %s", de->d_name);
+	}
 	return n;
 }
 
@@ -230,7 +236,9 @@ static int64_t count_descriptors(struct pool_row *l)
 		if (de->d_name[0] == '.' || strtol(de->d_name, NULL, 10) <= STDERR_FILENO)
 			continue;
 		ssize_t len = readlinkat(dirfd(d), de->d_name, link, sizeof(link) - 1);
-		link[len > 0 ? len : 0] = '\0';
+		if (len < 0)
+			return -1;
+		link[len] = '\0';
 		if (!str_starts(link, "socket:") && !str_starts(link, "/memfd:brig-stub") && !n++)
 			l->detail = arena_printf(l->a, "%s: %s", de->d_name, link);
 	}
@@ -240,15 +248,19 @@ static int64_t count_descriptors(struct pool_row *l)
 /* What only a generation that has started leaves in the state directory. */
 static int64_t count_files(struct pool_row *l)
 {
-	static const char *const names[] = {"go",         "ended",   "result.json",
-					    "violations", "network", "waiters",
-					    "egress",     "bound",   "grants"};
+	/* Not "waiters", which is empty and whoever waits makes, of a parked one, too. */
+	static const char *const names[] = {"go",      "ended",  "result.json", "violations",
+					    "network", "egress", "bound",       "grants"};
 	int64_t n = 0;
 
-	for (size_t i = 0; i < LEN(names); i++)
-		if (faccessat(l->s->dir, names[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    !pool_is_resolvers(l, names[i]) && !n++)
+	for (size_t i = 0; i < LEN(names); i++) {
+		bool there = faccessat(l->s->dir, names[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+
+		if (!there && errno != ENOENT)
+			return -1;
+		if (there && !pool_is_resolvers(l, names[i]) && !n++)
 			l->detail = names[i];
+	}
 	return n;
 }
 

@@ -140,6 +140,16 @@ more_teardown() {
 	is "$(pool '.members[0].generation')" 2
 }
 
+@test "pool: a parked member that somebody has sent a signal is made anew before anybody gets it" {
+	ensure --min 1 --max 1
+	ok kill "$POOL-1" WINCH
+	is "$(condition "$POOL-1")" used
+	acquire
+	is "$LEASED $GEN" "$POOL-1 2"
+	ok verify "$LEASED"
+	release
+}
+
 @test "pool: ensure replaces a member whose files cannot be believed, and names them" {
 	ensure --min 2
 	echo '{"v": 1, "token": "x"}' >"$R/$POOL-1/lease.json"
@@ -309,6 +319,84 @@ more_teardown() {
 	counts expired 1
 }
 
+# overtaken ARGS: a `pool run` (job) is stopped until its lease has run out, and somebody else has the next
+# generation: LEASED, TOKEN, whose program runs
+overtaken() {
+	prog 'sleep 100'
+	ensure --min 1 --max 1
+	"${BR[@]}" pool run "$POOL" --ttl 2s "$@" -- sleep 100 >"$T/run.out" 2>"$T/run.err" 3>&- &
+	job=$!
+	wait_for 10 eval '[ "$(pool .conditions.running)" = 1 ]'
+	kill -STOP "$job"
+	wait_for 10 eval '[ "$(condition "$POOL-1")" = used ]'
+	acquire
+	as start "$LEASED"
+}
+goes_on() {
+	kill -CONT "$job"
+	code=0
+	wait "$job" || code=$?
+}
+# it runs, and is its holder's
+still_runs() {
+	is "$(condition "$LEASED")" running
+	as exec "$LEASED" true
+}
+
+@test "pool: run whose lease has run out does not end what somebody else runs there by then" {
+	# told to end while it was stopped
+	overtaken --result "$T/result.json"
+	kill -TERM "$job"
+	goes_on
+	still_runs
+	is "$code" 143
+	# How its own program ended is on record still.
+	is "$(jq -r '[.status, .reason.class, .generation] | join(" ")' "$T/result.json")" "timeout lease 1"
+	[ ! -s "$T/run.err" ] || fail "$(cat "$T/run.err")"
+	release
+	drop_pool
+	# and out of its time
+	overtaken --timeout 3s
+	sleep 2
+	goes_on
+	still_runs
+	is "$code" 124
+	release
+	drop_pool
+	nothing_left
+}
+
+@test "pool: run whose lease has run out tells no other generation's end for its own" {
+	overtaken --result "$T/result.json"
+	release
+	acquire
+	is "$GEN" 3
+	as start "$LEASED"
+	goes_on
+	still_runs
+	is "$code" 77
+	[[ $(cat "$T/run.err") =~ "the lease has run out".*"generation 1" ]] || fail "$(cat "$T/run.err")"
+	is "$(wc -l <"$T/run.err")" 1
+	[ ! -s "$T/result.json" ] || fail "$(cat "$T/result.json")"
+	ok kill "$LEASED" KILL
+	release
+	drop_pool
+	# one of another pool of that name, which begins with generation 1 as well
+	overtaken
+	drop_pool
+	ensure --min 1 --max 1
+	acquire
+	is "$LEASED $GEN" "$POOL-1 1"
+	as start "$LEASED"
+	goes_on
+	still_runs
+	# Its files are gone; what the kernel still tells of its process it may say.
+	[[ $code =~ ^(124|125|137)$ ]] || fail "$code"
+	release
+	drop_pool
+	nothing_left
+}
+
 # --- drain, killall, remove -------------------------------------------------------------------
 
 @test "pool: drain deletes those that nobody has, refuses leases, and spares what runs" {
@@ -324,6 +412,35 @@ more_teardown() {
 	is "$(members)" ''
 	ensure --min 1
 	has 1 ready
+}
+
+@test "pool: drain leaves no member that was being reset while it passed" {
+	local how job code n
+	mkdir -p "$T/vol"
+	volume
+	for how in release ensure; do
+		ensure --min 1 --max 1 --volume /data=wipe
+		acquire
+		# A reset that takes its time: it wipes.
+		(cd "$T/vol" && seq 40000 | xargs touch)
+		if [ "$how" = release ]; then
+			"${BR[@]}" lease release "$LEASED" --lease "$TOKEN" >/dev/null 2>"$T/why" 3>&- &
+		else
+			release --defer
+			"${BR[@]}" pool ensure "$POOL" >/dev/null 2>"$T/why" 3>&- &
+		fi
+		job=$!
+		wait_for 5 eval '[ "$(condition "$LEASED")" = resetting ]'
+		ok pool drain "$POOL"
+		is "$(members)" ''
+		answers 76 draining lease acquire "$POOL" --ttl 1s
+		code=0
+		wait "$job" || code=$?
+		is "$code" 0
+		is "$(members)" ''
+		drop_pool
+	done
+	nothing_left
 }
 
 @test "pool: killall takes leases back and ends what runs" {

@@ -463,6 +463,36 @@ held() {
 	done
 }
 
+@test "wait: tells how that generation ended that was there when it began, or that nobody knows" {
+	local job code
+	at standard
+	makes
+	later() { # ARGS: a wait that is stopped; the generation ends with 3, the next ones with 5
+		rm -f "$R/$ID/waiters"
+		"${BR[@]}" wait "$ID" >"$T/said" 2>"$T/why" 3>&- &
+		job=$!
+		wait_for 5 test -e "$R/$ID/waiters"
+		kill -STOP "$job"
+		for code in "$@"; do
+			echo '{"args": ["sh", "-c", "exit '"$code"'"]}' >"$T/work.json"
+			ok start --process "$T/work.json" "$ID"
+			wait_for 5 has_ended
+			[ "$code" = "${*: -1}" ] || ok reset "$ID"
+		done
+		kill -CONT "$job"
+		code=0
+		wait "$job" || code=$?
+	}
+	later 3 5
+	is "$code" 3
+	is "$(jq -c '[.generation, .exitCode]' "$T/said")" '[1,3]'
+	ok reset "$ID"
+	later 3 5 6
+	is "$code" 75
+	[[ $(cat "$T/why") == *"generation 3 ended is not on record"* ]] || fail "$(cat "$T/why")"
+	[ ! -s "$T/said" ]
+}
+
 with_faults() {
 	[ -x "$TOP/build/fault/bin/brig" ] || skip "no build with faults (make FAULT=1)"
 	[[ $BRIG != */san/* ]] || skip "another build is tested"

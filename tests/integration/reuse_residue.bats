@@ -375,6 +375,33 @@ leaving_out() { # STEP: what reset says of it
 	BRIG_FAULT_STEP=$1 BRIG_FAULT_KIND=skip b reset --kill "$ID"
 }
 
+@test "reset: a signal that ends its next generation while it is looked at taints nobody" {
+	local level
+	for level in standard high; do
+		at "$level"
+		makes
+		"$TOP/tests/tools/kill_next.py" "$R/$ID/state.json" 60 "${BR[@]}" reset "$ID" >"$T/codes"
+		[ ! -e "$R/$ID/taint" ] || fail "$level" "$(grep ^76 "$T/codes")"
+		grep -q '^1 ' "$T/codes" || fail "$level: no process was killed in time"
+		is "$(grep -cv '^[01] ' "$T/codes")" 0
+		ok reset "$ID"
+		clean
+		ok delete "$ID"
+	done
+}
+
+@test "verify, reset: who waits for a parked one changes nothing of it" {
+	local job
+	makes
+	"${BR[@]}" wait "$ID" >/dev/null 2>&1 3>&- &
+	job=$!
+	wait_for 5 test -e "$R/$ID/waiters"
+	clean
+	kill -KILL "$job"
+	wait "$job" || :
+	clean
+}
+
 @test "reset: with any of its cleaning steps left out it is not taken for clean" {
 	[ -x "$TOP/build/fault/bin/brig" ] || skip "no build with faults (make FAULT=1)"
 	[[ $BRIG != */san/* ]] || skip "another build is tested"
