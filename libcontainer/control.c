@@ -188,6 +188,7 @@ int container_update(const struct container_host *h, const char *id, const struc
 		     const struct oci_intel_rdt *rdt, struct arena *a, struct err *e)
 {
 	struct control c;
+	struct resctrl_before before = {.dir = -1};
 	int ret = control_open(&c, h, id, STORE_LOCKED, e);
 
 	if (ret < 0)
@@ -202,10 +203,15 @@ int container_update(const struct container_host *h, const char *id, const struc
 		ret = evidence_note(&c.state, "SandboxUpdated", "update", NULL, e);
 	if (ret == 0)
 		ret = touched_note(c.dir, &c.state, "update", e);
+	/* First: it is what a host does not have, and a cgroup undoes what it has not done whole.
+	 */
+	if (ret == 0 && rdt)
+		ret = resctrl_update(a, id, rdt, &before, e);
 	if (ret == 0)
 		ret = cgroup_update(a, c.cgroup, r, e);
-	if (ret == 0 && rdt)
-		ret = resctrl_update(a, id, rdt, e);
+	if (ret < 0)
+		resctrl_put_back(&before);
+	own_close(&before.dir);
 	control_done(&c);
 	return ret;
 }

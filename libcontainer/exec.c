@@ -95,6 +95,22 @@ static bool has_warden(const void *ctx)
 	return exec_asks_warden(&x->seccomp) && !x->join.seccomp_early;
 }
 
+/*
+ * Nobody has told its warden yet that anything runs: it would run without a limit of time.  What is
+ * parked has its time for each use, from start on.
+ */
+static bool begins_time(const void *ctx)
+{
+	const struct exec *x = exec_of(ctx);
+
+	return x->before_start && x->state.warden_pid && !x->state.reuse;
+}
+
+static int begin_time(void *ctx, struct err *e)
+{
+	return warden_tell_started(exec_of(ctx)->dir, e);
+}
+
 static int connect_console(void *ctx, struct err *e)
 {
 	struct exec *x = ctx;
@@ -307,6 +323,7 @@ static const struct step steps[] = {
 	{"warden",           has_warden,         connect_warden,  NULL,       STEP_NAMED},
 	{"audit",            is_audited,         tell_audit,      NULL,       STEP_PLAIN},
 	{"prepare stub",     NULL,               prepare_stub,    NULL,       STEP_NAMED},
+	{"begin time",       begins_time,        begin_time,      NULL,       STEP_NAMED},
 	{"clone",            NULL,               clone_child,     kill_child, STEP_PLAIN},
 	{"attach to cgroup", attaches,           attach,          NULL,       STEP_PLAIN},
 	{"pid file",         tells_pid_early,    write_pid_file,  NULL,       STEP_PLAIN},

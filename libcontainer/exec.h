@@ -40,7 +40,7 @@ struct exec {
 	uint32_t host_uid;
 	int warden;
 	bool privileged, may_be_traced, sealed_self, born_last, staged, attach, enter_cgroup,
-		in_userns;
+		in_userns, before_start;
 	uint64_t enter; /* CLONE_NEW... */
 	int target;     /* pidfd of init */
 	int console_socket, stub, sync, pidfd, master;

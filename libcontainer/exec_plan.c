@@ -73,6 +73,8 @@ static int load(struct exec *x, struct err *e)
 				       "override)");
 		break;
 	case STATUS_CREATED:
+		x->before_start = true;
+		break;
 	case STATUS_RUNNING:
 		break;
 	}

@@ -14,6 +14,7 @@
 #include "base/str.h"
 
 #define ROOT "/sys/fs/resctrl"
+enum { SCHEMATA_MAX = 16384 };
 
 #ifndef RDTGROUP_SUPER_MAGIC
 #define RDTGROUP_SUPER_MAGIC 0x7655821
@@ -97,7 +98,7 @@ static int write_schemata(int dir, const struct oci_intel_rdt *s, struct err *e)
 static int compare_schemata(int dir, const struct oci_intel_rdt *s, struct err *e)
 {
 	const char *two[] = {s->l3_cache_schema, s->mem_bw_schema};
-	char have[16384];
+	char have[SCHEMATA_MAX];
 
 	if (file_peek(dir, "schemata", have, sizeof(have)) < 0)
 		return err_set(e, EIO, "linux: intelRdt: read schemata");
@@ -160,12 +161,38 @@ int resctrl_apply(const struct resctrl_plan *p, pid_t pid, struct err *e)
 	return r;
 }
 
-int resctrl_update(struct arena *a, const char *id, const struct oci_intel_rdt *s, struct err *e)
+int resctrl_update(struct arena *a, const char *id, const struct oci_intel_rdt *s,
+		   struct resctrl_before *before, struct err *e)
 {
 	struct resctrl_plan p;
+	char have[SCHEMATA_MAX];
 	int r = resctrl_plan_make(a, id, s, &p, e);
 
-	return r < 0 ? r : fill_group(&p, true, e);
+	if (r < 0 || !p.group || !has_schemata(s))
+		return r;
+	own_fd int dir = open(p.group, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return err_set(e, errno, "linux: intelRdt: %s", p.group);
+	if (file_peek(dir, "schemata", have, sizeof(have)) < 0)
+		return err_set(e, EIO, "linux: intelRdt: read schemata");
+	before->dir = take_fd(&dir);
+	before->schemata = arena_strdup(a, have);
+	return write_schemata(before->dir, s, e);
+}
+
+/* Best effort: the kernel took these lines before. */
+void resctrl_put_back(struct resctrl_before *before)
+{
+	char *save = NULL, text[SCHEMATA_MAX];
+	struct err ignored;
+
+	if (before->dir < 0)
+		return;
+	for (char *line = strtok_r(before->schemata, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save)) {
+		snprintf(text, sizeof(text), "%s\n", line);
+		(void)!file_poke(before->dir, "schemata", text, &ignored);
+	}
 }
 
 int resctrl_remove(const char *group, const char *monitor, struct err *e)

@@ -25,9 +25,16 @@ int resctrl_plan_make(struct arena *a, const char *id, const struct oci_intel_rd
 		      struct resctrl_plan *out, struct err *e) MUST_CHECK;
 /* Makes the groups, writes the schemata, puts pid in.  Cleans up its own part on failure. */
 int resctrl_apply(const struct resctrl_plan *p, pid_t pid, struct err *e) MUST_CHECK;
-/* update: new schemata for the class the container is in. */
+/* What a class had before an update: its directory (-1: nothing was changed) and its lines. */
+struct resctrl_before {
+	int dir;
+	char *schemata;
+};
+
+/* update: new schemata for the class the container is in, all of them or none. */
 int resctrl_update(struct arena *a, const char *id, const struct oci_intel_rdt *spec,
-		   struct err *e) MUST_CHECK;
+		   struct resctrl_before *before, struct err *e) MUST_CHECK;
+void resctrl_put_back(struct resctrl_before *before);
 /* NULL: nothing to remove; gone already is success. */
 int resctrl_remove(const char *group, const char *monitor, struct err *e) MUST_CHECK;
 bool resctrl_is_mounted(void);

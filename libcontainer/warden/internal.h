@@ -261,6 +261,8 @@ void tally_close(struct warden *w);
 /* respond.c: what a response asks for that is no answer to a call. */
 void respond(struct warden *w, const struct attempt *t, enum violation_response r);
 void respond_due(struct warden *w);
+/* It is in quarantine, and nobody has let it go on. */
+bool respond_holds(const struct warden *w);
 
 /* pids.c */
 int pids_watch(struct warden *w, struct err *e) MUST_CHECK;

@@ -328,7 +328,7 @@ static void handle(struct warden *w, unsigned int slot, const struct seccomp_not
 	}
 	/* Before the answer: it does not get as far as its next instruction. */
 	respond(w, &x, r);
-	if (r == RESPONSE_TERMINATE)
+	if (r == RESPONSE_TERMINATE || w->doom >= 0)
 		return;
 	uint64_t now = clock_monotonic_ns();
 	if (r == RESPONSE_THROTTLE)

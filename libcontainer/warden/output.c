@@ -129,21 +129,21 @@ static int flush(struct warden *w, unsigned int i)
 	return 1;
 }
 
-/* Up to what the limit leaves, and where it leaves nothing, one byte that is too much. */
+/*
+ * Up to what the limit leaves, and one byte that is too much.  With it: the writer may have made
+ * the pipe one of packets (O_DIRECT), and what is not read of a packet is lost (pipe(2)).
+ */
 static ssize_t take(struct warden *w, struct stream *s)
 {
 	uint64_t left = w->plan.output - w->taken;
 	ssize_t n;
 
 	do
-		n = read(s->from, s->buf, left > CHUNK ? CHUNK : left ? (size_t)left : 1);
+		n = read(s->from, s->buf, left < CHUNK ? (size_t)left + 1 : CHUNK);
 	while (n < 0 && errno == EINTR);
-	if (n <= 0 || left) {
-		s->len = n > 0 ? (size_t)n : 0;
-		w->taken += s->len;
-		return n;
-	}
-	w->full = true;
+	w->full = n > 0 && (uint64_t)n > left;
+	s->len = w->full ? (size_t)left : n > 0 ? (size_t)n : 0;
+	w->taken += s->len;
 	return n;
 }
 
@@ -179,6 +179,8 @@ static void pump(struct warden *w, unsigned int i)
 		ssize_t got = take(w, s);
 		if (w->full) {
 			over_the_limit(w);
+			if (s->from >= 0 && flush(w, i))
+				done_with(w, i);
 			return;
 		}
 		/* Nothing now; and nothing any more when those who could write have ended. */

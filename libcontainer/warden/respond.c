@@ -71,6 +71,13 @@ static void quarantine(struct warden *w)
 	try_again(w);
 }
 
+bool respond_holds(const struct warden *w)
+{
+	bool half;
+
+	return w->still.quarantined && is_frozen(&w->still, &half);
+}
+
 static void throttle(struct warden *w)
 {
 	struct still *s = &w->still;
@@ -128,10 +135,13 @@ void respond(struct warden *w, const struct attempt *t, enum violation_response 
 
 	if (w->gone)
 		return;
+	/* During a grace nothing is frozen that is to end. */
+	if (r == RESPONSE_QUARANTINE && w->end.reason)
+		r = RESPONSE_TERMINATE;
 	if (r == RESPONSE_TERMINATE && w->doom < 0) {
 		w->doom = t->class_;
 		w->doom_name = arena_strdup(&w->tally.arena, t->name);
-	} else if (r == RESPONSE_QUARANTINE && !w->end.reason) {
+	} else if (r == RESPONSE_QUARANTINE) {
 		quarantine(w);
 	} else if (r == RESPONSE_THROTTLE && !is_call) {
 		throttle(w);

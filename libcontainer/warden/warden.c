@@ -259,7 +259,8 @@ void warden_finish(struct warden *w, const char *reason)
 
 void warden_limit(struct warden *w, const char *reason, bool graceful)
 {
-	uint64_t grace = graceful ? w->plan.grace_ms : 0;
+	/* SIGTERM comes with a thaw: what is in quarantine would go on. */
+	uint64_t grace = graceful && !respond_holds(w) ? w->plan.grace_ms : 0;
 
 	if (w->end.reason)
 		return;

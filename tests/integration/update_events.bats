@@ -170,6 +170,15 @@ load helpers
 	cg_is cpu cpu.shares 300 cpu.weight 39
 }
 
+@test "update with a cache schema where there is no resctrl fails and changes nothing" {
+	known_peer_failure runc crun
+	! mountpoint -q /sys/fs/resctrl || skip "resctrl is mounted"
+	sleeps '.linux.resources.pids.limit = 20'
+	no update --pids-limit 30 --l3-cache-schema 'L3:0=f' "$ID"
+	err_has resctrl
+	cg_is pids pids.max 20 pids.max
+}
+
 @test "update with memory.checkBeforeUpdate refuses a limit below the usage" {
 	known_peer_failure runc crun
 	prog 'dd if=/dev/zero of=/dev/shm-fill bs=1M count=20 2>/dev/null; echo x >/tmp/done; sleep 100'

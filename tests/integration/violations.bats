@@ -169,6 +169,24 @@ is_running() { ok state "$ID" && [ "$(jq -r .status "$T/out")" = running ]; }
 	ok delete "$ID"
 }
 
+@test "violations: what is in quarantine gets no grace, in which it would go on" {
+	tool
+	answered denied quarantine
+	ends 124 --timeout 700ms --grace 5s -- \
+		sh -c 'trap "echo went on; exit 3" TERM; violate flood 1 1; while :; do sleep 0.05; done'
+	is "$(result '[.status, .signal, .taint[0]] | map(tostring) | join(" ")')" "timeout 9 denied:unshare"
+	is "$out" ''
+}
+
+@test "violations: what would be quarantine is the end during a grace" {
+	tool
+	answered denied quarantine
+	ends 124 --timeout 700ms --grace 5s -- \
+		sh -c 'trap "violate flood 1 1; echo went on; exit 3" TERM; while :; do sleep 0.05; done'
+	is "$(result '[.status, .signal, .taint[0]] | map(tostring) | join(" ")')" "timeout 9 denied:unshare"
+	is "$out" ''
+}
+
 @test "violations: a quarantined one is ended by its wall clock" {
 	tool
 	answered denied quarantine

@@ -320,3 +320,24 @@ passes() { # BYTES OUT ERR
 	config '.process.terminal = true'
 	refused 'limit of output' run -b "$B" "$ID"
 }
+
+@test "limits of time begin with a process of exec, where that comes before start" {
+	local limit
+	for limit in time.wall time.cpu; do
+		limited $limit=500ms -- 'sleep 100'
+		ok create -b "$B" "$ID"
+		LIMIT=60 b exec "$ID" sh -c 'i=0; while [ $i -lt 20000000 ]; do i=$((i + 1)); done'
+		is "$status" 137
+		wait_for 60 stopped
+		is "$(ended .reason)" "$([ $limit = time.cpu ] && echo cpu-time || echo timeout)"
+		ok delete "$ID"
+	done
+	# a start after it
+	limited time.wall=60s -- 'exit 3'
+	ok create -b "$B" "$ID"
+	ok exec "$ID" true
+	ok start "$ID"
+	b wait "$ID"
+	is "$status" 3
+	ok delete "$ID"
+}

@@ -5,6 +5,7 @@
 #include <asm/termbits.h>
 #include <linux/fs.h>
 #include <linux/futex.h>
+#include <linux/memfd.h>
 #include <linux/netlink.h>
 #include <linux/personality.h>
 #include <linux/prctl.h>
@@ -16,7 +17,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -201,6 +204,9 @@ static const struct pol_word in_headers[] = {
 	W(SIOCGIFHWADDR),
 	W(SIOCGIFINDEX),
 	W(FS_IOC_GETFLAGS),
+	W(MAP_HUGETLB),
+	W(MFD_HUGETLB),
+	W(SHM_HUGETLB),
 	W(PR_SET_PDEATHSIG),
 	W(SIGKILL),
 	W(PR_GET_PDEATHSIG),

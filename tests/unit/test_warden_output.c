@@ -50,6 +50,19 @@ static void writes_more(int sync)
 	pause();
 }
 
+/* What is not read of a packet is lost. */
+static void writes_packet(int sync)
+{
+	char buf[LIMIT + 1] = "";
+
+	(void)sync;
+	only_writes();
+	if (fcntl(1, F_SETFL, O_WRONLY | O_DIRECT) < 0 ||
+	    write(1, buf, sizeof(buf)) != (ssize_t)sizeof(buf))
+		_exit(40);
+	pause();
+}
+
 static void writes_much(int sync)
 {
 	(void)sync;
@@ -143,12 +156,12 @@ static void test_limit(void)
 	arena_free(&s.a);
 }
 
-static void test_over(void)
+static void test_over(void (*writes)(int sync))
 {
-	const struct warden_plan p = {.output = LIMIT, .wall_ms = 60000};
+	const struct warden_plan p = {.output = LIMIT, .wall_ms = 8000};
 	struct setup s;
 
-	begin_output(&s, &p, writes_more, -1);
+	begin_output(&s, &p, writes, -1);
 	work_until_over(s.w, 10000);
 	CHECK(WTERMSIG(box_end(&s.box, 0)) == SIGKILL);
 	CHECK(count(outer[0][0]) + count(outer[1][0]) == LIMIT);
@@ -254,7 +267,8 @@ int main(void)
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	test_limit();
-	test_over();
+	test_over(writes_more);
+	test_over(writes_packet);
 	test_slow();
 	test_never();
 	test_closed();

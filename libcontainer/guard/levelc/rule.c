@@ -14,6 +14,7 @@ static const struct word errnos[] = {
   /* The call is not made, and looks as if it had been. */
 	{"NONE",            0              },
 	{"EPERM",           EPERM          },
+	{"ENOMEM",          ENOMEM         },
 	{"EACCES",          EACCES         },
 	{"EINVAL",          EINVAL         },
 	{"ENOTTY",          ENOTTY         },
