@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -289,6 +290,19 @@ static bool allows_all(const struct seccomp_program *s, const struct word *calls
 	return true;
 }
 
+/* Of whatever size, as malloc asks for it: levels answer to the flags. */
+static bool allows_memory(const struct seccomp_program *s)
+{
+	const uint64_t args[SECCOMP_ARGS] = {
+		[1] = 1 << 20,
+		[2] = PROT_READ | PROT_WRITE,
+		[3] = MAP_PRIVATE | MAP_ANONYMOUS,
+		[4] = UINT32_MAX, /* -1, an int */
+	};
+
+	return seccomp_allows_call(s, SYS_mmap, args);
+}
+
 /* Its own calls; with a listener for the warden also those that make it, which come behind the
  * filter then. */
 bool plan_stub_passes(const struct seccomp_program *s)
@@ -301,13 +315,13 @@ bool plan_stub_passes(const struct seccomp_program *s)
 	};
 	static const struct word making[] = {
 		{"pwrite64", SYS_pwrite64},
-                {"brk",      SYS_brk     },
-                {"mmap",     SYS_mmap    },
+		{"brk",      SYS_brk     },
 		{"munmap",   SYS_munmap  },
-                {NULL,       0           },
+		{NULL,       0           },
 	};
 
-	return allows_all(s, its) && (!s->notify || s->listener_path || allows_all(s, making));
+	return allows_all(s, its) &&
+	       (!s->notify || s->listener_path || (allows_all(s, making) && allows_memory(s)));
 }
 
 bool plan_birth_passes(const struct seccomp_program *s)
@@ -320,9 +334,12 @@ bool plan_birth_passes(const struct seccomp_program *s)
 		{NULL,         0             },
 	};
 
+	static const uint64_t birth[SECCOMP_ARGS] = {CLONE_PARENT | SIGCHLD};
+	static const uint64_t terminal[SECCOMP_ARGS] = {0, TIOCSCTTY};
+
 	return plan_stub_passes(s) && allows_all(s, its) &&
-	       seccomp_allows_call(s, SYS_clone, CLONE_PARENT | SIGCHLD, 0) &&
-	       seccomp_allows_call(s, SYS_ioctl, 0, TIOCSCTTY);
+	       seccomp_allows_call(s, SYS_clone, birth) &&
+	       seccomp_allows_call(s, SYS_ioctl, terminal);
 }
 
 /*

@@ -216,6 +216,13 @@ static int run_try(void *ctx, struct arena *a, struct brig_report *report,
 	if (pools_give_nothing(e) < 0 || plan_make(a, &req, plan, e) < 0 ||
 	    reuse_plan(a, &o, plan, &ignored, e) < 0)
 		return -e->code;
+	/* That would begin the verb of who makes it anew. */
+	if (plan->sealed_self)
+		return err_msg(
+			e, EOPNOTSUPP,
+			"pools have no sandboxes for which brig has to execute a sealed copy "
+			"of itself: with startContainer hooks, or a filter that lets brig's "
+			"own last calls not pass");
 	return o.packages ? reuse_look_packages(a, o.packages, e) : 0;
 }
 

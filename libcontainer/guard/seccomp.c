@@ -50,16 +50,14 @@ bool seccomp_allows(const struct seccomp_program *p, long nr)
 	       bpf_always_allows(p->insns, p->n_insns, seccomp_native_arch(), (uint32_t)nr);
 }
 
-bool seccomp_allows_call(const struct seccomp_program *p, long nr, uint64_t arg0, uint64_t arg1)
+bool seccomp_allows_call(const struct seccomp_program *p, long nr,
+			 const uint64_t args[SECCOMP_ARGS])
 {
-	const struct seccomp_data d = {
-		.nr = (int)nr,
-		.arch = seccomp_native_arch(),
-		.args = {arg0, arg1},
-	};
+	struct seccomp_data d = {.nr = (int)nr, .arch = seccomp_native_arch()};
 
 	if (!p->insns)
 		return true;
+	memcpy(d.args, args, sizeof(d.args));
 	uint32_t answer = bpf_run(p->insns, p->n_insns, &d) & SECCOMP_RET_ACTION_FULL;
 	return answer == SECCOMP_RET_ALLOW || answer == SECCOMP_RET_LOG;
 }

@@ -47,8 +47,10 @@ int seccomp_compile(struct arena *a, const struct oci_seccomp *s, struct seccomp
 /* Whether a call with that number gets through whatever its arguments are (true without a filter).
  */
 bool seccomp_allows(const struct seccomp_program *p, long nr);
-/* Whether this one call gets through; the arguments that are not given are 0. */
-bool seccomp_allows_call(const struct seccomp_program *p, long nr, uint64_t arg0, uint64_t arg1);
+/* Whether this one call gets through. */
+enum { SECCOMP_ARGS = 6 };
+bool seccomp_allows_call(const struct seccomp_program *p, long nr,
+			 const uint64_t args[SECCOMP_ARGS]);
 
 /*
  * --audit syscalls: every denial (ERRNO) of the program becomes a notification without a

@@ -55,6 +55,15 @@ lists_root() { (cd "$B/rootfs" && sha256sum bin/busybox) >"$T/list" || skip "no 
 	has 2 ready
 }
 
+@test "pool kind: what brig would have to execute a sealed copy of itself for is refused" {
+	at high
+	denies brk 12 >"$T/filter.json"
+	answers 1 'sealed copy' pool ensure "$POOL" --min 2 --bundle "$B" --seccomp "$T/filter.json"
+	b pool status "$POOL"
+	[ "$status" != 0 ]
+	nothing_left
+}
+
 @test "pool kind: --seccomp files hold in each member and each generation" {
 	prog 'mkdir /tmp/d 2>/tmp/said; rmdir /tmp 2>>/tmp/said; grep -q "not implemented" /tmp/said &&
 		grep -q "not empty" /tmp/said && echo ok >/tmp/ok'

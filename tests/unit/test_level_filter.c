@@ -18,6 +18,7 @@
 #include "guard/bpfcheck.h"
 #include "guard/seccomp_rules.h"
 #include "level_policy.h"
+#include "plan.h"
 #include "seccomp_profile.h"
 
 static struct arena arena;
@@ -350,6 +351,7 @@ static void brig_passes(void)
 			CHECK(p.n_insns == f->n_insns && p.notify == f->notify);
 			for (size_t k = 0; k < LEN(needed); k++)
 				CHECK(seccomp_allows(&p, needed[k]));
+			CHECK(plan_stub_passes(&p));
 			if (!*language)
 				break;
 		}
