@@ -124,6 +124,13 @@ enum container_answer {
 	ANSWER_REFUSED,     /* tainted, retired, not made to be used again */
 	ANSWER_NOT_ALLOWED, /* to this caller */
 };
+enum {
+	CODE_BUSY = 75,        /* what was asked for is not so yet: try again */
+	CODE_REFUSED = 76,     /* it may not be, or cannot be with this container */
+	CODE_NOT_ALLOWED = 77, /* the caller may not ask for it */
+};
+/* The exit code of an answer; of ANSWER_FAILED failed. */
+int container_answer_code(enum container_answer answer, int failed);
 
 int container_create(const struct container_host *h, const struct container_create_opts *o,
 		     struct err *e) MUST_CHECK;

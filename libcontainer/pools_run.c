@@ -76,17 +76,6 @@ static int work_of(struct run *x, const char **path, struct err *e)
 	return 0;
 }
 
-static int code_of_answer(enum container_answer answer, int failed)
-{
-	static const int codes[] = {
-		[ANSWER_BUSY] = 75,
-		[ANSWER_REFUSED] = 76,
-		[ANSWER_NOT_ALLOWED] = 77,
-	};
-
-	return answer == ANSWER_FAILED ? failed : codes[answer];
-}
-
 /* Where its lease is: whoever starts something there has it. */
 static int hold(struct run *x, enum container_answer *answer, struct err *e)
 {
@@ -115,7 +104,7 @@ static int start(struct run *x, int *code, struct err *e)
 		r = container_start(&x->host, &o, &answer, e);
 	own_close(&x->work);
 	if (r < 0)
-		*code = code_of_answer(answer, result_start_code(e));
+		*code = container_answer_code(answer, result_start_code(e));
 	return r;
 }
 
@@ -180,7 +169,7 @@ static int await(struct run *x, int *code, struct err *e)
 		r = await_end(x, &w, e);
 	waiting_end(&w);
 	if (r == -ESTALE) {
-		*code = code_of_answer(ANSWER_NOT_ALLOWED, 0);
+		*code = container_answer_code(ANSWER_NOT_ALLOWED, 0);
 		return err_wrap(e, "the lease has run out");
 	}
 	return r;
@@ -303,7 +292,7 @@ static int run(const struct container_host *h, struct run *x, int *code,
 	q.lease.ttl_ms = ttl_of(x->opts);
 	int r = container_lease_acquire(h, &q, x->arena, &l, &answer, e);
 	if (r < 0) {
-		*code = code_of_answer(answer, *code);
+		*code = container_answer_code(answer, *code);
 		return r;
 	}
 	hold_signals(x);

@@ -8,14 +8,7 @@
 
 int answer_code(enum container_answer answer)
 {
-	static const int codes[] = {
-		[ANSWER_FAILED] = CODE_FAILED,
-		[ANSWER_BUSY] = CODE_BUSY,
-		[ANSWER_REFUSED] = CODE_REFUSED,
-		[ANSWER_NOT_ALLOWED] = CODE_NOT_ALLOWED,
-	};
-
-	return codes[answer];
+	return container_answer_code(answer, CODE_FAILED);
 }
 
 /* Anybody can read a command line, and what we fork keeps ours for as long as it lives. */

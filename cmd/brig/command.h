@@ -14,9 +14,6 @@ enum {
 	CODE_OK = 0,
 	CODE_FAILED = 1,
 	CODE_NO_TOPIC = 3,        /* no such verb, as runc */
-	CODE_BUSY = 75,           /* what was asked for is not so yet: try again */
-	CODE_REFUSED = 76,        /* it may not be, or cannot be with this container */
-	CODE_NOT_ALLOWED = 77,    /* the caller may not ask for it */
 	CODE_DIRECT_FAILED = 125, /* run in direct mode: brig failed, not the program */
 	CODE_EXEC_FAILED = 255,   /* exec: told apart from codes of the program, as runc */
 };

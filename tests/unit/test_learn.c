@@ -207,7 +207,7 @@ static void paths_are_bounded(void)
 	path[0] = '/';
 	path[4000] = '\0';
 	for (int i = 0; i < 10000; i++) {
-		snprintf(path + 3990, 10, "%d", i);
+		snprintf(path + 3990, 12, "%d", i);
 		(void)learn_paths_add(&p, path, LEARN_READ);
 	}
 	CHECK(p.bytes <= LEARN_PATHS_BYTES && p.n < 5000 && p.more == 10000 - p.n);
