@@ -100,7 +100,7 @@ static void full(const char *options)
 	delete_it(id, &why);
 	unmount_log(&why);
 	left_log_full(false);
-	tell(why, "%s: audit log with %s: full after %d runs", level(), options, runs);
+	tell(why, "%s: audit log with %s: full", level(), options);
 	free(why);
 }
 

@@ -351,9 +351,12 @@ static void one(const struct scenario *s, const char *step, const char *kind)
 
 	snprintf(id, sizeof(id), "%s%d", id_prefix(), ++n);
 	prepare(s, id, &why);
-	check_act(s, &w, id, act(s, &w, id), &why);
+	int status = act(s, &w, id);
+	char *said = strdup(output());
+	check_act(s, &w, id, status, &why);
 	if (s->again && run_lines(&(struct way){0}, s->again, id) != 0)
-		find(&why, "%s: %s", s->again, output());
+		find(&why, "%s: %s\nbefore it: %d: %s", s->again, output(), status, said);
+	free(said);
 	sockets_close();
 	if (BRIG(&(struct way){0}, "delete", "--force", id) != 0)
 		find(&why, "delete --force: %s", output());
