@@ -401,6 +401,8 @@ soak: all build/bin/abtime build/bin/probe $(B)/unit/test_audit_crowd
 	@tests/bench/soak $(or $(COUNT),10000)
 	@tests/bench/soak-resets $(or $(RESETS),1000)
 	@tests/stress/ends $(or $(ENDS),2000)
+	@$(MAKE) --no-print-directory FAULT=1 all fault-programs
+	@FAULT_PERCENT=100 tests/fault/run
 	@tests/stress/pool $(or $(CYCLES),10000)
 	@BRIG_AUDIT_EACH=$(or $(RECORDS),10000) $(B)/unit/test_audit_crowd
 

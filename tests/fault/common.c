@@ -79,6 +79,15 @@ void nap_ms(long ms)
 	nanosleep(&ts, NULL);
 }
 
+int rounds(int n)
+{
+	const char *given = getenv("FAULT_PERCENT");
+	int percent = given ? atoi(given) : 30;
+	int some = n * percent / 100;
+
+	return some > 2 ? some : 2;
+}
+
 /* --- the runtime -------------------------------------------------------------------------- */
 
 static int terminal_slave(int *master)

@@ -58,6 +58,12 @@ void use_config(const char *name, const char *id);
 void sockets_open(void);
 void sockets_close(void);
 
+/*
+ * How many of n rounds are done: FAULT_PERCENT of them, 30 where that is not set; two at least.
+ * A long run (make soak) does all.
+ */
+int rounds(int n);
+
 /* --- what is left ------------------------------------------------------------------------- */
 
 /* How it is before anything was started. */

@@ -329,11 +329,11 @@ static void crowd(void)
 {
 	char *why = strdup("");
 
-	for (int i = 0; i < CROWDS && !*why; i++)
+	for (int i = 0; i < rounds(CROWDS) && !*why; i++)
 		crowd_once(i, &why);
 	find_left(&why);
 	tell(why, "%s: %d sandboxes at once for %d addresses, %d times", level(), CROWD, SLOTS,
-	     CROWDS);
+	     rounds(CROWDS));
 	free(why);
 }
 

@@ -134,7 +134,9 @@ static void round_of(const struct race *r, const char *id, int i, char **why)
 /* Networks take longer. */
 static int rounds_of(const struct race *r)
 {
-	return strstr(r->a, "--net") || (r->prepare && strstr(r->prepare, "--net")) ? FEW : ROUNDS;
+	bool has_net = strstr(r->a, "--net") || (r->prepare && strstr(r->prepare, "--net"));
+
+	return rounds(has_net ? FEW : ROUNDS);
 }
 
 static void all_races(const char *only)

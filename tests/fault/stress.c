@@ -76,7 +76,7 @@ static void killed_run(const struct killed_run *r)
 	     p = strtok_r(NULL, " ", &save))
 		args[n++] = strcmp(p, "ID") == 0 ? id : p;
 	use_config("long", id);
-	for (int i = 0; i < r->rounds && !*why; i++) {
+	for (int i = 0; i < rounds(r->rounds) && !*why; i++) {
 		kill_somewhere(args, i % 2 ? 12000 : strstr(r->words, "--net") ? 80000 : 40000);
 		if (r->dies)
 			find_processes(&why, 0);
@@ -85,7 +85,7 @@ static void killed_run(const struct killed_run *r)
 		left_drop_void_claims();
 		delete_it(id, i, &why);
 	}
-	tell(why, "%s: brig %s killed %d times", level(), r->name, r->rounds);
+	tell(why, "%s: brig %s killed %d times", level(), r->name, rounds(r->rounds));
 	free(why);
 }
 
@@ -102,7 +102,7 @@ static void killed_verb(const char *verb, const char *const *args, bool paused)
 	char *why = strdup("");
 
 	use_config("long", named("kill"));
-	for (int i = 0; i < MANY && !*why; i++) {
+	for (int i = 0; i < rounds(MANY) && !*why; i++) {
 		if (BRIG(&plain, "run", "-d", "-b", "b", named("kill")) != 0 ||
 		    (paused && BRIG(&plain, "pause", named("kill")) != 0))
 			find(&why, "round %d: %s", i, output());
@@ -116,7 +116,7 @@ static void killed_verb(const char *verb, const char *const *args, bool paused)
 			find(&why, "round %d: does not go on: %s", i, output());
 		delete_it(named("kill"), i, &why);
 	}
-	tell(why, "%s: brig %s killed %d times", level(), verb, MANY);
+	tell(why, "%s: brig %s killed %d times", level(), verb, rounds(MANY));
 	free(why);
 }
 
