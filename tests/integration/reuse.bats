@@ -8,14 +8,11 @@ more_setup() { reuse_setup; }
 
 levels=(standard high)
 
-ns_of() { readlink "/proc/$(init_of)/ns/$1"; }
 # What there is of it on this machine.
 held() {
-	local f n=0
+	local files=("$R/$ID"/*)
 	cgroups_of_test
-	echo "cgroups ${#CGROUPS[@]}"
-	for f in "$R/$ID"/*; do n=$((n + 1)); done
-	echo "files $n"
+	echo "cgroups ${#CGROUPS[@]}, files ${#files[@]}"
 	grep -c "$T" /proc/self/mountinfo || :
 	cat "$T"/ids/[0-9]*
 }
@@ -62,23 +59,32 @@ held() {
 }
 
 @test "reuse: fifty resets: every namespace is new each time, and nothing grows" {
-	local want g ns fd
-	local -A before=() held=()
+	local want g n fd all before after held
+	# namespaces: their paths in `all`, their numbers in `after`
+	namespaces() {
+		local pid
+		pid=$(init_of)
+		all=("/proc/$pid/ns/"{pid,mnt,ipc,uts,net,cgroup})
+		mapfile -t after < <(readlink "${all[@]}")
+		is ${#after[@]} 6
+	}
 	at high
 	makes
 	ok reset "$ID"
 	want=$(held)
+	namespaces
 	for ((g = 2; g < 52; g++)); do
-		for ns in pid mnt ipc uts net cgroup; do
-			before[$ns]=$(ns_of $ns)
+		before=("${after[@]}") held=()
+		for n in "${all[@]}"; do
 			# Held open, so that the kernel cannot give its number to another.
-			exec {fd}<"/proc/$(init_of)/ns/$ns"
-			held[$ns]=$fd
+			exec {fd}<"$n"
+			held+=("$fd")
 		done
 		ok reset --expect-gen $g "$ID"
-		for ns in pid mnt ipc uts net cgroup; do
-			[ "$(ns_of $ns)" != "${before[$ns]}" ] || fail "generation $g: $ns goes on"
-			fd=${held[$ns]}
+		namespaces
+		for n in "${!all[@]}"; do
+			[ "${after[n]}" != "${before[n]}" ] || fail "generation $g: ${all[n]} goes on"
+			fd=${held[n]}
 			exec {fd}<&-
 		done
 		is "$(held)" "$want"
