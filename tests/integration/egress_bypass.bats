@@ -193,6 +193,7 @@ teardown_file() { net_down; }
 }
 
 @test "bypass: nobody comes in" {
+	knock() { PATIENCE=1500 in_host "$LIB_TOP/build/bin/probe" tcp "$address" 8000 hello; }
 	inward() {
 		local address
 		talks --egress CIDR:203.0.113.10:443
@@ -200,14 +201,14 @@ teardown_file() { net_down; }
 		in_sandbox "$LIB_TOP/build/bin/probe" listen 8000 >"$T/listen" 3>&- {TELL}>&- &
 		PIDS+=($!)
 		wait_for 5 grep -q listening "$T/listen"
-		run in_host "$LIB_TOP/build/bin/probe" tcp "$address" 8000 hello
+		run knock
 		[[ $output != ok* ]] || fail "$output"
 		# knocking changes nothing
 		local p
 		for p in 7000 7001 7002; do
 			in_host bash -c "exec 3<>/dev/udp/$address/$p; echo >&3" || :
 		done
-		run in_host "$LIB_TOP/build/bin/probe" tcp "$address" 8000 hello
+		run knock
 		[[ $output != ok* ]] || fail "$output"
 		hushes
 		rm "$T/tell"

@@ -143,6 +143,7 @@ GRANT='{"dev.brig.egress": "[{\"d\":\"api.example.org\",\"p\":[443]},{\"cidr\":\
 	starts_pod sandbox
 	ready() { [ "$(in_host "$LIB_TOP/build/bin/probe" tcp 10.244.0.2 8000 hello)" = 'ok hello' ]; }
 	wait_for 10 ready
+	local -x PATIENCE=1500
 	run in_host "$LIB_TOP/build/bin/probe" tcp 10.244.0.2 8001 hello
 	[[ $output != ok* ]]
 	run in_inet "$LIB_TOP/build/bin/probe" tcp 10.244.0.2 8000 hello

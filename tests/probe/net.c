@@ -13,7 +13,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE = 4000, UDP_PATIENCE = 700, SLOTS = 8 };
+enum { PATIENCE_MS = 4000, UDP_PATIENCE = 700, SLOTS = 8 };
+
+/* PATIENCE=MS in the environment is for who expects silence. */
+static int patience(void)
+{
+	const char *ms = getenv("PATIENCE");
+
+	return ms ? atoi(ms) : PATIENCE_MS;
+}
 
 union address address_of(const char *text, const char *port)
 {
@@ -59,7 +67,7 @@ static int connected(const union address *to, int fd)
 		return -1;
 	if (connect(fd, &to->any, address_size(to)) && errno != EINPROGRESS) {
 		error = errno;
-	} else if (!within(fd, POLLOUT, PATIENCE)) {
+	} else if (!within(fd, POLLOUT, patience())) {
 		error = ETIMEDOUT;
 	} else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n)) {
 		error = errno;
@@ -78,7 +86,7 @@ static int talk(int fd, const char *text)
 
 	if (dprintf(fd, "%s\n", text) < 0)
 		return verdict(-1);
-	if (!within(fd, POLLIN, PATIENCE)) {
+	if (!within(fd, POLLIN, patience())) {
 		puts("silence");
 		return 1;
 	}
@@ -229,7 +237,7 @@ static int again(int argc, char **argv)
 		if (connected(&to, fd) < 0)
 			continue;
 		passed++;
-		if (write(fd, &c, 1) == 1 && within(fd, POLLIN, PATIENCE))
+		if (write(fd, &c, 1) == 1 && within(fd, POLLIN, patience()))
 			(void)!read(fd, &c, 1);
 		close(fd);
 	}
@@ -319,7 +327,7 @@ static int get(int argc, char **argv)
 	if (fd < 0)
 		return verdict(-1);
 	dprintf(fd, "GET %s HTTP/1.0\r\n\r\n", argv[3]);
-	while (within(fd, POLLIN, 5 * PATIENCE) && (n = read(fd, room, sizeof(room))) > 0)
+	while (within(fd, POLLIN, 5 * patience()) && (n = read(fd, room, sizeof(room))) > 0)
 		total += n;
 	printf("%lld %s\n", total, !n ? "closed" : n < 0 ? strerrorname_np(errno) : "silence");
 	close(fd);
