@@ -473,11 +473,13 @@ held() {
 	local job code
 	at standard
 	makes
+	# by then it knows which generation it waits for
+	holds_process() { ls -l "/proc/$job/fd" | grep -q 'anon_inode:.pidfd'; }
 	later() { # ARGS: a wait that is stopped; the generation ends with 3, the next ones with 5
 		rm -f "$R/$ID/waiters"
 		"${BR[@]}" wait "$ID" >"$T/said" 2>"$T/why" 3>&- &
 		job=$!
-		wait_for 5 test -e "$R/$ID/waiters"
+		wait_for 5 holds_process
 		kill -STOP "$job"
 		for code in "$@"; do
 			echo '{"args": ["sh", "-c", "exit '"$code"'"]}' >"$T/work.json"

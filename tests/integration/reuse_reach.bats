@@ -18,7 +18,7 @@ with_hooks() {
 	local k
 	cat >"$T/hook" <<-END
 		#!/bin/sh
-		echo "\$1 \$(cat | jq -r '[.status, .pid > 0] | join(" ")')" >>"$T/order"
+		echo "\$1 \$($(command -v gojq || command -v jq) -r '[.status, .pid > 0] | join(" ")')" >>"$T/order"
 	END
 	chmod 755 "$T/hook"
 	for k in prestart createRuntime createContainer poststart poststop; do
