@@ -474,7 +474,7 @@ held() {
 	at standard
 	makes
 	# by then it knows which generation it waits for
-	holds_process() { ls -l "/proc/$job/fd" | grep -q 'anon_inode:.pidfd'; }
+	holds_process() { readlink "/proc/$job/fd/"* | grep -q 'anon_inode:.pidfd'; }
 	later() { # ARGS: a wait that is stopped; the generation ends with 3, the next ones with 5
 		rm -f "$R/$ID/waiters"
 		"${BR[@]}" wait "$ID" >"$T/said" 2>"$T/why" 3>&- &
