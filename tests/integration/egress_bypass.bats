@@ -227,6 +227,7 @@ teardown_file() { net_down; }
 		wait_for 5 grep -q listening "$T/listen$p"
 	done
 	is "$(in_host "$LIB_TOP/build/bin/probe" tcp "$address" 8000 hello)" 'ok hello'
+	local -x PATIENCE=1500
 	run in_host "$LIB_TOP/build/bin/probe" tcp "$address" 8001 hello
 	[[ $output != ok* ]] || fail "$output"
 	says_told ECONNREFUSED tcp 203.0.113.10 443
@@ -238,6 +239,7 @@ teardown_file() { net_down; }
 	[ "$out" != ok ]
 	local address
 	address=$(in_sandbox ip -j -4 address show eth0 | jq -r '.[0].addr_info[0].local')
+	local -x PATIENCE=1500
 	run in_host "$LIB_TOP/build/bin/probe" from 5555 "$address" 4444
 	[[ $output != ok* ]] || fail "$output"
 	is "$(arrived)" ''
