@@ -448,9 +448,9 @@ JOIN=(--egress CIDR:203.0.113.10:443 --egress CIDR:203.0.113.10:9000 --egress CI
 	--egress api.example.org)
 in_pod() { in_net pod "$@"; }
 # Everything that a program can leave in the namespace without a right over it: connections that it
-# has closed, a neighbour, the size of packets on a way, a name.
+# has closed, a neighbour, the size of packets on a way, a name.  Nobody answers the datagrams.
 leaves='probe tcp 203.0.113.10 9000 hello; probe tcp 203.0.113.10 443 hello; probe dns api.example.org
-	probe udp 198.51.100.5 9000 1400; probe udp 198.51.100.5 9000 1400; exit 0'
+	export PATIENCE=100; probe udp 198.51.100.5 9000 1400; probe udp 198.51.100.5 9000 1400; exit 0'
 # The way to 198.51.100.5 takes smaller packets.
 narrow_way() { in_host ip route replace 198.51.100.5/32 via 192.0.2.2 mtu 1000; }
 remains() { # what is in the namespace by now: sockets, entries, neighbours, routes, metrics
