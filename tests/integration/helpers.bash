@@ -269,7 +269,8 @@ gone() {
 	for ((n = 0; n < 250; n++)); do
 		[ ! -d "/proc/$1" ] && return 0
 		local line
-		line=$(<"/proc/$1/stat") 2>/dev/null || return 0
+		# $(<FILE) ends the test where the file has gone meanwhile, whatever stands behind it.
+		{ read -r line <"/proc/$1/stat"; } 2>/dev/null || return 0
 		[[ $line != *') Z '* ]] || return 0
 		sleep 0.02
 	done
