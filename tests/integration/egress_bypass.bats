@@ -198,7 +198,8 @@ teardown_file() { net_down; }
 		local address
 		talks --egress CIDR:203.0.113.10:443
 		address=$(in_sandbox ip -j -4 address show eth0 | jq -r '.[0].addr_info[0].local')
-		in_sandbox "$LIB_TOP/build/bin/probe" listen 8000 >"$T/listen" 3>&- {TELL}>&- &
+		# By itself, so that it is what $! names: of a function that would be a shell.
+		nsenter --net="/proc/$PID/ns/net" -- "$LIB_TOP/build/bin/probe" listen 8000 >"$T/listen" 3>&- {TELL}>&- &
 		PIDS+=($!)
 		wait_for 5 grep -q listening "$T/listen"
 		run knock
@@ -222,7 +223,8 @@ teardown_file() { net_down; }
 	address=$(in_sandbox ip -j -4 address show eth0 | jq -r '.[0].addr_info[0].local')
 	local p
 	for p in 8000 8001; do
-		in_sandbox "$LIB_TOP/build/bin/probe" listen $p >"$T/listen$p" 3>&- {TELL}>&- &
+		# By itself, so that it is what $! names: of a function that would be a shell.
+		nsenter --net="/proc/$PID/ns/net" -- "$LIB_TOP/build/bin/probe" listen $p >"$T/listen$p" 3>&- {TELL}>&- &
 		PIDS+=($!)
 		wait_for 5 grep -q listening "$T/listen$p"
 	done
