@@ -178,6 +178,9 @@ int waiting_await(struct waiting *w, uint64_t until, struct brig_result *out, st
 	while (r == -ETIMEDOUT && ms_left(until) > 0);
 	if (r < 0)
 		return r;
+	/* Also before: the last words of another generation's warden are long in coming. */
+	if (has_moved(w))
+		return recall(w, out, e);
 	outcome_tell(w->arena, &w->outcome, true, out);
 	if (has_moved(w))
 		return recall(w, out, e);

@@ -268,9 +268,13 @@ static void finish(void *ctx, int dir, const struct warden_end *end, const struc
 	const struct watch *w = ctx;
 	struct result_facts f;
 	struct brig_result r;
-	struct err ignored;
+	struct err unstarted, ignored;
 
 	watch_facts(w->state, &f);
+	if (!end->started_ns) {
+		(void)err_msg(&unstarted, ECANCELED, "it ended before its program was started");
+		f.failed = &unstarted;
+	}
 	f.end = *end;
 	f.exit = *x;
 	f.started_ns = end->started_ns;

@@ -101,6 +101,8 @@ bad() {
 }
 
 @test "every property with a wrong type is refused with its path" {
+	mkdir "$T/w"
+	ln -s "$B/rootfs" "$T/w/rootfs"
 	for p in ociVersion process process.args process.cwd process.env process.user process.user.uid \
 		process.user.gid process.user.additionalGids process.capabilities process.capabilities.bounding \
 		process.rlimits process.terminal process.noNewPrivileges process.oomScoreAdj process.scheduler \
@@ -119,10 +121,7 @@ bad() {
 			linux.mountLabel:\"* | linux.rootfsPropagation:\"*) continue ;;
 			*'{"a"'*) case $p in *args | *env | *uid | *.gid | *.limit | *Gids | *bounding | *rlimits) ;; *) continue ;; esac ;;
 			esac
-			jq --argjson v "$v" ".$p = \$v" <"$B/config.json" >"$T/c" || fail "$p"
-			mkdir -p "$T/w"
-			[ -e "$T/w/rootfs" ] || ln -s "$B/rootfs" "$T/w/rootfs"
-			cp "$T/c" "$T/w/config.json"
+			jq --argjson v "$v" ".$p = \$v" <"$B/config.json" >"$T/w/config.json" || fail "$p"
 			b create -b "$T/w" "$ID"
 			[ "$status" != 0 ] || fail "$p = $v was taken"
 			[ "$PEER" != brig ] || [[ $err == *"${p##*.}"* ]] || fail "$p = $v: not named: $err"

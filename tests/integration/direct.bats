@@ -246,7 +246,7 @@ both_levels() { # CMD...: at standard and at high
 
 @test "direct: limits by --memory, --pids, --nofile, --cpus" {
 	succeeds --nofile 77 --pids 20 -- sh -c 'ulimit -n; ulimit -Hn
-		n=0; while [ $n -lt 40 ]; do sleep 5 & n=$((n+1)); done 2>&1 | grep -c fork'
+		n=0; while [ $n -lt 40 ]; do sleep 2 & n=$((n+1)); done 2>&1 | grep -c fork'
 	[[ $out == $'77\n77\n'[1-9]* ]] || fail "$out"
 	direct --memory 32m -- sh -c 'a=x; while :; do a=$a$a; done'
 	[ "$status" != 0 ] && [ "$status" -ne 124 ] || fail "$status"

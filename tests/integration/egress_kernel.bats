@@ -24,7 +24,10 @@ element() { # FIELD: of the only element of name4
 	says_in REFUSED dns other.example.org
 	local first before
 	first=$(element expires)
-	less() { [ "$(element expires)" -lt "$((first - 10))" ]; }
+	# longer than what lies between the answer and a look at its time, in tests/vm, too
+	local some=4
+	[ "${LIMIT:-10}" -lt 60 ] || some=10
+	less() { [ "$(element expires)" -lt "$((first - some))" ]; }
 	wait_for 60 less
 	before=$(element expires)
 	# its answer is older than its TTL

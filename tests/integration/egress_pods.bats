@@ -143,6 +143,7 @@ GRANT='{"dev.brig.egress": "[{\"d\":\"api.example.org\",\"p\":[443]},{\"cidr\":\
 	starts_pod sandbox
 	ready() { [ "$(in_host "$LIB_TOP/build/bin/probe" tcp 10.244.0.2 8000 hello)" = 'ok hello' ]; }
 	wait_for 10 ready
+	local -x PATIENCE=1500
 	run in_host "$LIB_TOP/build/bin/probe" tcp 10.244.0.2 8001 hello
 	[[ $output != ok* ]]
 	run in_inet "$LIB_TOP/build/bin/probe" tcp 10.244.0.2 8000 hello
@@ -154,6 +155,7 @@ GRANT='{"dev.brig.egress": "[{\"d\":\"api.example.org\",\"p\":[443]},{\"cidr\":\
 	pod_bundle sandbox sandbox '{"dev.brig.egress": "[{\"d\":\"api.example.org\"}]", "dev.brig.ingress": "false"}' \
 		'.process.args = ["sh", "-c", "probe listen 8000 & exec sleep 1000"]'
 	starts_pod sandbox
+	local -x PATIENCE=1500
 	run in_host "$LIB_TOP/build/bin/probe" tcp 10.244.0.2 8000 hello
 	[[ $output != ok* ]]
 }

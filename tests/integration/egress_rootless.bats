@@ -74,7 +74,8 @@ needs_pasta() {
 @test "rootless: services of the host are out of reach through pasta" {
 	needs_pasta
 	his --net pasta --egress CIDR:0.0.0.0/0:22 -- sh -c '
-		for a in 192.0.2.1 192.0.2.2 127.0.0.1 10.0.2.2; do probe tcp $a 22 hello; done; echo done'
+		for a in 192.0.2.1 192.0.2.2 127.0.0.1 10.0.2.2; do PATIENCE=2000 probe tcp $a 22 hello & done; wait
+		echo done'
 	out_lacks 'ok hello'
 	out_has "done"
 }

@@ -252,7 +252,7 @@ tree() {
 			runs_and_ends
 			[ -e "$T/vol/f" ]
 			ok reset "$ID"
-			is "$(jq -c '[.clean, .volumes]' <<<"$out")" \
+			is "$(command jq -c '[.clean, .volumes]' <<<"$out")" \
 				"[true,[{\"path\":\"/data\",\"source\":\"$T/vol\",\"policy\":\"wipe\"}]]"
 			is "$(jq -c '.checks[] | select(.name == "volumes") | [.value, .ok]' <<<"$out")" '[0,true]'
 			[ -z "$(ls -A "$T/vol")" ]

@@ -227,11 +227,11 @@ more_teardown() {
 @test "lease: renew moves the end of what runs to a later time" {
 	prog 'sleep 100'
 	ensure --min 1
-	ok lease acquire "$POOL" --ttl 4s
+	ok lease acquire "$POOL" --ttl 3s
 	LEASED=$(jq -r .id <<<"$out") TOKEN=$(jq -r .token <<<"$out")
 	as start "$LEASED"
-	ok lease renew "$LEASED" --lease "$TOKEN" --ttl 9s
-	sleep 4.5
+	ok lease renew "$LEASED" --lease "$TOKEN" --ttl 7s
+	sleep 3.5
 	is "$(condition "$LEASED")" running
 	wait_for 15 has_ended "$LEASED"
 }

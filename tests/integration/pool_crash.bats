@@ -29,6 +29,12 @@ steps_of() {
 	done <"$T/list"
 	[ "${#STEPS[@]}" -gt 0 ] || fail "$*: no steps of $re"
 }
+# kinds_of STEP STEP-BEFORE: between two steps of a table there is nothing, so before any but the first of
+# its table is after the one before it.
+kinds_of() {
+	KINDS=(kill-after)
+	[ "${1%%/*}" = "${2%%/*}" ] || KINDS=(kill-before kill-after)
+}
 # killed STEP KIND ARGS: the verb dies there.  Resets and creates are processes of their own: of one
 # that dies ensure makes another member at once.
 killed() {
@@ -45,11 +51,13 @@ mends() {
 }
 
 @test "pool crash: ensure killed at each step is done by the next one" {
-	local step kind
+	local step kind last=''
 	steps_of 'pool ensure' 'pool make' create -- pool ensure "$POOL" --bundle "$B" --min 1
 	drop_pool
 	for step in "${STEPS[@]}"; do
-		for kind in kill-before kill-after; do
+		kinds_of "$step" "$last"
+		last=$step
+		for kind in "${KINDS[@]}"; do
 			killed "$step" "$kind" pool ensure "$POOL" --bundle "$B" --min 2 --max 2
 			ensure --min 2
 			mends "ready 2"
@@ -60,7 +68,7 @@ mends() {
 }
 
 @test "pool crash: what resets or deletes a member, killed at each step, is done by the next ensure" {
-	local step kind
+	local step kind last=''
 	# uses it
 	use() {
 		acquire
@@ -74,14 +82,19 @@ mends() {
 	local reset=("${STEPS[@]}")
 	steps_of 'pool tend' delete -- pool ensure "$POOL"
 	for step in "${reset[@]}"; do
-		for kind in kill-before kill-after; do
+		kinds_of "$step" "$last"
+		last=$step
+		for kind in "${KINDS[@]}"; do
 			use
 			killed "$step" "$kind" pool ensure "$POOL"
 			mends "ready 1"
 		done
 	done
+	last=''
 	for step in "${STEPS[@]}"; do
-		for kind in kill-before kill-after; do
+		kinds_of "$step" "$last"
+		last=$step
+		for kind in "${KINDS[@]}"; do
 			ok taint --reason test "$(members)"
 			killed "$step" "$kind" pool ensure "$POOL"
 			mends "ready 1"
@@ -90,11 +103,13 @@ mends() {
 }
 
 @test "pool crash: acquire killed at each step leaves a free one, or a lease that runs out" {
-	local step kind
+	local step kind last=''
 	ensure --min 1
 	steps_of 'lease acquire' -- lease acquire "$POOL" --ttl 200ms
 	for step in "${STEPS[@]}"; do
-		for kind in kill-before kill-after; do
+		kinds_of "$step" "$last"
+		last=$step
+		for kind in "${KINDS[@]}"; do
 			sleep 0.25
 			ok pool ensure "$POOL"
 			killed "$step" "$kind" lease acquire "$POOL" --ttl 200ms
@@ -106,14 +121,16 @@ mends() {
 }
 
 @test "pool crash: release killed at each step gives it back all the same" {
-	local step kind
+	local step kind last=''
 	prog 'sleep 100'
 	ensure --min 1
 	acquire
 	as start "$LEASED"
 	steps_of 'lease release' reset -- lease release "$LEASED" --lease "$TOKEN"
 	for step in "${STEPS[@]}"; do
-		for kind in kill-before kill-after; do
+		kinds_of "$step" "$last"
+		last=$step
+		for kind in "${KINDS[@]}"; do
 			acquire
 			as start "$LEASED"
 			killed "$step" "$kind" lease release "$LEASED" --lease "$TOKEN"
@@ -127,7 +144,7 @@ mends() {
 }
 
 @test "pool crash: killall killed at each step leaves a lease that holds, or none" {
-	local step kind
+	local step kind last=''
 	prog 'sleep 100'
 	ensure --min 1
 	acquire
@@ -135,7 +152,9 @@ mends() {
 	steps_of 'pool revoke' -- pool killall "$POOL"
 	ok pool ensure "$POOL"
 	for step in "${STEPS[@]}"; do
-		for kind in kill-before kill-after; do
+		kinds_of "$step" "$last"
+		last=$step
+		for kind in "${KINDS[@]}"; do
 			acquire
 			as start "$LEASED"
 			killed "$step" "$kind" pool killall "$POOL"
@@ -154,11 +173,13 @@ mends() {
 }
 
 @test "pool crash: drain and remove killed at each step are done by the next remove" {
-	local step kind
+	local step kind last=''
 	ensure --min 2
 	steps_of 'pool drain' 'pool tend' delete -- pool drain "$POOL"
 	for step in "${STEPS[@]}"; do
-		for kind in kill-before kill-after; do
+		kinds_of "$step" "$last"
+		last=$step
+		for kind in "${KINDS[@]}"; do
 			ensure --min 2
 			killed "$step" "$kind" pool drain "$POOL"
 			drop_pool
@@ -168,11 +189,13 @@ mends() {
 }
 
 @test "pool crash: a killed pool run at each step loses nothing" {
-	local step kind
+	local step kind last=''
 	ensure --min 1
 	steps_of 'lease acquire' start 'lease release' -- pool run "$POOL" -- true
 	for step in "${STEPS[@]}"; do
-		for kind in kill-before kill-after; do
+		kinds_of "$step" "$last"
+		last=$step
+		for kind in "${KINDS[@]}"; do
 			killed "$step" "$kind" pool run "$POOL" --ttl 300ms -- true
 			sleep 0.35
 			mends "ready 1"

@@ -18,7 +18,7 @@ with_hooks() {
 	local k
 	cat >"$T/hook" <<-END
 		#!/bin/sh
-		echo "\$1 \$(cat | jq -r '[.status, .pid > 0] | join(" ")')" >>"$T/order"
+		echo "\$1 \$($(command -v gojq || command -v jq) -r '[.status, .pid > 0] | join(" ")')" >>"$T/order"
 	END
 	chmod 755 "$T/hook"
 	for k in prestart createRuntime createContainer poststart poststop; do
@@ -291,12 +291,13 @@ starts() {
 
 # What there is on this machine of it: descriptors of its processes, mounts, cgroups, files, charged memory
 holds() {
-	local p n=0 f
-	for p in "$(init_of)" "$(jq -r '.wardenPid // empty' "$R/$ID/state.json")"; do
-		[ "$p" ] && for f in "/proc/$p/fd"/*; do n=$((n + 1)); done
-	done
+	local pids files=("$R/$ID"/*) fds=()
+	mapfile -t pids < <(jq -r '.pid, .wardenPid // empty' "$R/$ID/state.json")
+	fds=("${pids[@]/#//proc/}") fds=("${fds[@]/%//fd}")
+	mapfile -t fds < <(find "${fds[@]}" -mindepth 1)
 	cgroups_of_test
-	echo "descriptors $n, mounts $(grep -c "$T" /proc/self/mountinfo), inside $(wc -l <"/proc/$(init_of)/mountinfo"), cgroups ${#CGROUPS[@]}, files $(ls "$R/$ID" | wc -l)"
+	echo "descriptors ${#fds[@]}, mounts $(grep -c "$T" /proc/self/mountinfo)," \
+		"inside $(wc -l <"/proc/${pids[0]}/mountinfo"), cgroups ${#CGROUPS[@]}, files ${#files[@]}"
 }
 charged() { report '.checks[] | select(.name == "memory_bytes") | .value'; }
 

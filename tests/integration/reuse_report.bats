@@ -123,17 +123,17 @@ thousandths() { report "(.peak.$1 * 1000 | floor)"; }
 # --- when it is not used any more ---------------------------------------------------------------
 
 @test "reuse: one that was parked for too long is neither started nor reset" {
-	makes --max-idle 3s
+	makes --max-idle 2s
 	ok verify "$ID"
-	sleep 3.1
+	sleep 2.1
 	answers 76 'parked for' start "$ID"
 	answers 76 'parked for' reset "$ID"
-	[[ $(report .refused) =~ ^'it has been parked for '[0-9]+' s, at most 3 s are allowed'$ ]] || fail "$out"
+	[[ $(report .refused) =~ ^'it has been parked for '[0-9]+' s, at most 2 s are allowed'$ ]] || fail "$out"
 	answers 76 'parked for' verify "$ID"
 	ok delete "$ID"
 	# What runs, or was used, is not idle.
-	makes --max-idle 4s
-	after 'sleep 4.1'
+	makes --max-idle 2s
+	after 'sleep 2.1'
 	ok delete "$ID"
 }
 

@@ -149,7 +149,7 @@ metrics_are_right() {
 	is "$(jq -r '.sandboxes[2].error' "$T/out")" 'container does not exist: it has no state yet, or no more'
 	[ "$(jq -r '.sandboxes[3].error' "$T/out")" != null ]
 	jq -e '.sandboxes[1] | .cpu.totalUs > 0 and .pids.current <= 1 and has("pid") == false' "$T/out"
-	is "$(jq -c '.total | [.sandboxes, .byStatus, .byLevel]' "$T/out")" \
+	is "$(command jq -c '.total | [.sandboxes, .byStatus, .byLevel]' "$T/out")" \
 		'[5,{"created":1,"stopped":2,"unknown":1,"paused":1},{"custom":3,"unknown":2}]'
 	jq -e '.total.pids >= 2 and .total.memory > 0 and .host.cpus > 0 and .host.memory > .host.memoryAvailable' "$T/out"
 	ok stats --all --format openmetrics

@@ -33,7 +33,7 @@ events() { jq -r "$1" "$LOG"; }
 	out_lacks TAINT
 	ok taint "$ID" --reason 'its output looked odd: "ä"'
 	ok state "$ID"
-	is "$(jq -c '.brig | del(.taint[].first, .taint[].last)' "$T/out")" \
+	is "$(command jq -c '.brig | del(.taint[].first, .taint[].last)' "$T/out")" \
 		'{"tainted":true,"taint":[{"class":"manual","reason":"its output looked odd: \"ä\"","count":1,"by":"uid=0"}]}'
 	[[ $(jq -r '.brig.taint[0].last' "$T/out") =~ ^20..-..-..T..:..:..\....Z$ ]]
 	ok list
@@ -255,7 +255,7 @@ more_of() { printf 'sha256:%s' "$(printf %s "$1" | sha256sum | cut -d' ' -f1)"; 
 	for level in custom standard; do
 		at $level
 		ok run -b "$B" --keep --ctx request_id=req-17 --ctx principal=alice@example.org --result "$T/result" "$ID"
-		is "$(jq -c .ctx "$T/result")" "{\"requestId\":\"req-17\",\"principal\":\"$(more_of alice@example.org)\"}"
+		is "$(command jq -c .ctx "$T/result")" "{\"requestId\":\"req-17\",\"principal\":\"$(more_of alice@example.org)\"}"
 		is "$(jq -r .ctxRequest,.ctxPrincipal "$R/$ID/state.json")" "req-17"$'\n'"$(more_of alice@example.org)"
 		! grep -r alice "$R" "$T/result" || fail "a principal is written down"
 		ok delete "$ID"

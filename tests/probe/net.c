@@ -13,7 +13,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE = 4000, UDP_PATIENCE = 700, SLOTS = 8 };
+enum { PATIENCE_MS = 4000, UDP_PATIENCE_MS = 700, SLOTS = 8 };
+
+/* PATIENCE=MS in the environment is for who expects silence. */
+static int patience(int usual_ms)
+{
+	const char *ms = getenv("PATIENCE");
+
+	return ms ? atoi(ms) : usual_ms;
+}
 
 union address address_of(const char *text, const char *port)
 {
@@ -59,7 +67,7 @@ static int connected(const union address *to, int fd)
 		return -1;
 	if (connect(fd, &to->any, address_size(to)) && errno != EINPROGRESS) {
 		error = errno;
-	} else if (!within(fd, POLLOUT, PATIENCE)) {
+	} else if (!within(fd, POLLOUT, patience(PATIENCE_MS))) {
 		error = ETIMEDOUT;
 	} else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n)) {
 		error = errno;
@@ -78,7 +86,7 @@ static int talk(int fd, const char *text)
 
 	if (dprintf(fd, "%s\n", text) < 0)
 		return verdict(-1);
-	if (!within(fd, POLLIN, PATIENCE)) {
+	if (!within(fd, POLLIN, patience(PATIENCE_MS))) {
 		puts("silence");
 		return 1;
 	}
@@ -149,7 +157,7 @@ static int flow_hear(int argc, char **argv)
 	int fd = *slot(argv[1]);
 
 	(void)argc;
-	if (!within(fd, POLLIN, UDP_PATIENCE)) {
+	if (!within(fd, POLLIN, patience(UDP_PATIENCE_MS))) {
 		puts("silence");
 		return 1;
 	}
@@ -229,7 +237,7 @@ static int again(int argc, char **argv)
 		if (connected(&to, fd) < 0)
 			continue;
 		passed++;
-		if (write(fd, &c, 1) == 1 && within(fd, POLLIN, PATIENCE))
+		if (write(fd, &c, 1) == 1 && within(fd, POLLIN, patience(PATIENCE_MS)))
 			(void)!read(fd, &c, 1);
 		close(fd);
 	}
@@ -319,7 +327,8 @@ static int get(int argc, char **argv)
 	if (fd < 0)
 		return verdict(-1);
 	dprintf(fd, "GET %s HTTP/1.0\r\n\r\n", argv[3]);
-	while (within(fd, POLLIN, 5 * PATIENCE) && (n = read(fd, room, sizeof(room))) > 0)
+	while (within(fd, POLLIN, 5 * patience(PATIENCE_MS)) &&
+	       (n = read(fd, room, sizeof(room))) > 0)
 		total += n;
 	printf("%lld %s\n", total, !n ? "closed" : n < 0 ? strerrorname_np(errno) : "silence");
 	close(fd);
@@ -341,7 +350,7 @@ static int udp(int argc, char **argv)
 	memset(text, 'u', sizeof(text));
 	if (sendto(fd, text, bytes, 0, &to.any, address_size(&to)) < 0)
 		return verdict(-1);
-	if (!within(fd, POLLIN, UDP_PATIENCE)) {
+	if (!within(fd, POLLIN, patience(UDP_PATIENCE_MS))) {
 		puts("silence");
 		return 1;
 	}
