@@ -25,6 +25,7 @@ load ../lib/brig
 # --- set-up and check after each test ----------------------------------------------------
 
 setup() {
+	untraced
 	ID=t$BATS_SUITE_TEST_NUMBER-${BASHPID}b
 	T=$BATS_TEST_TMPDIR B=$T/bundle R=$T/state
 	PIDS=() MOUNTED=()
