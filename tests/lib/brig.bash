@@ -5,6 +5,7 @@
 #	requires THING...   skips, with the reason, where this machine lacks THING
 #	wait_for SECONDS CMD...
 #	image NAME          IMAGE is the path of a root filesystem of tests/lib/rootfs, or skip
+#	untraced            in a setup: what follows takes half the time
 #
 # A skip is for what the machine cannot do, never for what the runtime cannot.
 
@@ -77,4 +78,22 @@ image() {
 	IMAGE=$("$LIB_TOP/tests/lib/rootfs" "$1" 2>"$why") || status=$?
 	[ "$status" != 77 ] || skip "$(cat "$why")"
 	[ "$status" = 0 ] || { cat "$why" >&2; return 1; }
+}
+
+# bats runs a function of its own before each command, in helpers as well, to know where a test has
+# failed; that takes as long as the rest of bash.  Bash 5 knows it when a command fails, all the same.
+untraced() {
+	[ "${BATS_TRACE_LEVEL:-0}" = 0 ] || return 0
+	declare -F bats_error_trap bats_timeout_trap bats_capture_stack_trace >/dev/null || return 0
+	set +T
+	trap - DEBUG
+	trap 'failed_here; bats_error_trap' ERR
+	trap 'failed_here; bats_timeout_trap' ABRT
+}
+# What bats prints after an error is the first of these, and after a timeout the second.
+failed_here() {
+	: "${BATS_ERROR_STATUS:=$?}"
+	bats_capture_stack_trace
+	# shellcheck disable=SC2034  # bats reads it
+	BATS_DEBUG_LASTLAST_STACK_TRACE=("${BATS_DEBUG_LAST_STACK_TRACE[@]}")
 }
