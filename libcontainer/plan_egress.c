@@ -487,12 +487,20 @@ static void fill_rest(const struct making *m, struct plan_egress *x)
 		x->resolv_conf = resolv_of_pod(m);
 }
 
+/* Of fe80::/10 and 169.254.0.0/16 no sandbox reaches anything (egress_never_rows). */
+static bool is_link_local(const struct egress_address *x)
+{
+	return x->family == 6 ? x->bytes[0] == 0xfe && (x->bytes[1] & 0xc0) == 0x80
+			      : x->bytes[0] == 169 && x->bytes[1] == 254;
+}
+
 /*
- * The host's ends of other sandboxes' pairs come and go: in one that is used again each generation
- * has the same rules.  Nobody reaches them: the pool is private, and the host's table refuses what
- * comes from a sandbox to the host.
+ * The host's ends of sandboxes' pairs come and go, and the kernel gives each a link-local address
+ * of IPv6 once it has a carrier: in one that is used again each generation has the same rules.
+ * Nobody reaches them: the pool is private, link-local is never reached, and the host's table
+ * refuses what comes from a sandbox to the host.
  */
-static int leave_pool_out(struct making *m, struct err *e)
+static int leave_pairs_out(struct making *m, struct err *e)
 {
 	const struct admin_egress *g = &m->policy->admin.egress;
 	struct egress_address pools[2];
@@ -504,7 +512,8 @@ static int leave_pool_out(struct making *m, struct err *e)
 		return err_wrap(e, "brig.json: egress: pool");
 	for (size_t i = 0; i < m->out->n_host; i++)
 		if (!egress_address_within(&pools[0], &m->out->host[i]) &&
-		    !egress_address_within(&pools[1], &m->out->host[i]))
+		    !egress_address_within(&pools[1], &m->out->host[i]) &&
+		    !is_link_local(&m->out->host[i]))
 			list[n++] = m->out->host[i];
 	m->out->host = list;
 	m->out->n_host = n;
@@ -522,7 +531,7 @@ static int fill(struct making *m, struct plan_egress *x, struct err *e)
 		m->out->ipv6 = true;
 	if (take_names(m, x, e) < 0 || check_capabilities(m, e) < 0 ||
 	    plan_egress_host(m->a, &m->out->host, &m->out->n_host, e) < 0 ||
-	    (reuse_wanted(m->req->opts, &m->p->config) && leave_pool_out(m, e) < 0) ||
+	    (reuse_wanted(m->req->opts, &m->p->config) && leave_pairs_out(m, e) < 0) ||
 	    addresses(m, "brig.json: egress: never", g->never, g->n_never, &m->out->never,
 		      &m->out->n_never, e) < 0 ||
 	    veth_of(m, &x->veth, e) < 0 || pasta_of(m, &x->pasta, e) < 0)

@@ -236,8 +236,8 @@ static int plan(struct reset *r, struct err *e)
 	return err_msg(
 		e, EKEYREJECTED,
 		"container %s: what it is planned from has changed since it was created: its "
-		"level's file, brig.json or its root",
-		r->opts->id);
+		"level's file, brig.json%s or its root",
+		r->opts->id, c->plan.egress ? ", the host's addresses" : "");
 }
 
 /* --- the end of a generation ------------------------------------------------------------------ */

@@ -114,6 +114,21 @@ VETH=(--net veth --egress CIDR:203.0.113.10:443 --egress CIDR:203.0.113.10:9000
 	ok delete "$ID"
 }
 
+@test "reuse net: with IPv6, the link-local address of its own device is no change" {
+	new_setup
+	at high
+	forwards6 1
+	prog 'sleep 100'
+	parks --net veth --egress 'CIDR:[2001:db8::10]:443'
+	ok start "$ID"
+	# the kernel gives it one when the device has a carrier, which may take a second
+	has_one() { in_host ip -6 addr show scope link | grep -A 1 brg | grep -q 'inet6 fe80'; }
+	wait_for 5 has_one
+	ok reset --kill "$ID"
+	clean
+	ok delete --force "$ID"
+}
+
 @test "reuse net: a timed grant begins anew with each generation" {
 	new_setup
 	at standard
