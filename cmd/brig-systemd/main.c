@@ -1,10 +1,14 @@
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <systemd/sd-bus.h>
+#include <unistd.h>
 
 /*
  * brig-systemd --system|--user start-scope UNIT SLICE PID [NAME=VALUE]...
@@ -298,6 +302,19 @@ static const struct {
 	{"stop-unit",      stop_unit     },
 };
 
+/*
+ * A scope asked for behind the death of its brig, whose process is a zombie by then, would be
+ * active for good, and who deletes has looked for it before.  Nobody reads the pipe any more that
+ * is our standard error (pipe(7)) where it died before we were to die with it.
+ */
+static bool die_with_caller(void)
+{
+	struct pollfd p = {.fd = STDERR_FILENO};
+
+	return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
+	       (poll(&p, 1, 0) <= 0 || !(p.revents & POLLERR));
+}
+
 int main(int argc, char **argv)
 {
 	bool user = argc > 1 && strcmp(argv[1], "--user") == 0;
@@ -307,6 +324,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: brig-systemd --system|--user VERB UNIT [ARGUMENT]...\n");
 		return 1;
 	}
+	if (!die_with_caller())
+		return 1;
 	int r = user ? sd_bus_open_user(&bus) : sd_bus_open_system(&bus);
 	if (r < 0)
 		return fail("connect to the bus of systemd", r, NULL);

@@ -14,7 +14,7 @@ more_setup() { pool_setup; }
 
 # in the virtual machine, which is slow: LEVEL [OPTION]
 twenty() {
-	out=$(BRIG=$BRIG BRIG_TEST_ROOTFS=$BASE_ROOTFS TMPDIR=$T SLOW=8 LEVEL=$1 OPTIONS=${2:-} \
+	out=$(BRIG=$BRIG BRIG_TEST_ROOTFS=$BASE_ROOTFS TMPDIR=$T SLOW=4 LEVEL=$1 OPTIONS=${2:-} \
 		timeout 250 "$TOP/tests/stress/pool" 20 4 3 2>&1 3>&-) || fail "$out"
 	[[ $out == *"ok pool: nothing is left"* ]] && grep -Eq ", [1-9][0-9]* verbs killed" <<<"$out" || fail "$out"
 	echo "# $1${2:+ $2}: ${out##*# }" >&3

@@ -270,6 +270,39 @@ no_unit() { is "$(systemctl list-units --all --no-legend "*$ID*")" ""; }
 	is "$(systemctl is-active "$UNIT")" active
 }
 
+@test "systemd: a brig that is killed while its driver asks leaves no unit" {
+	scope
+	# Its driver has not asked yet when brig dies, and goes on then; what brig had made is a zombie by then,
+	# which systemd takes for a process.
+	mkdir "$T/bin"
+	cp "$BRIG" "$T/bin/brig"
+	cp "${BRIG%/*}/brig-systemd" "$T/bin/real"
+	cat >"$T/bin/brig-systemd" <<-END
+		#!/bin/sh
+		touch "$T/asks"
+		while [ ! -e "$T/go" ]; do sleep 0.1; done
+		"$T/bin/real" "\$@"
+		echo "\$?" >"$T/asked"
+	END
+	chmod 755 "$T/bin/brig-systemd"
+	cat >"$T/bin/lazy" <<-END
+		import ctypes, subprocess, sys, time
+		ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+		brig = subprocess.Popen(sys.argv[2:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+		open(sys.argv[1], "w").write(str(brig.pid))
+		time.sleep(300)
+	END
+	BR[0]=$T/bin/brig
+	python3 "$T/bin/lazy" "$T/pid" "${BR[@]}" create -b "$B" "$ID" </dev/null 3>&- &
+	PIDS+=($!)
+	wait_for 20 test -e "$T/asks"
+	kill -9 "$(cat "$T/pid")"
+	b delete --force "$ID"
+	touch "$T/go"
+	wait_for 30 test -e "$T/asked"
+	is "$(systemctl list-units --all --plain --no-legend "*$ID*")" ''
+}
+
 @test "systemd: a limit that fails leaves no unit" {
 	scope
 	config '.linux.resources.unified = {"no.such": "1"}'
