@@ -134,6 +134,8 @@ forbidden() {
 		u wait "$ID"
 		is "$status" "$code" || fail "$want" "$err"
 		is "$(jq -r '"\(.status) \(.code)"' <<<"$out")" "$want $code"
+		# who waits may know it a moment before its warden has written it down
+		wait_for 5 test -e "$R/$ID/result.json"
 		is "$(stat -c %u:%a "$R/$ID/result.json")" 1000:600
 		u_ok state "$ID"
 		is "$(jq -r '"\(.status) \(.brig.ended) \(.brig.code)"' <<<"$out")" "stopped $want $code"
