@@ -202,10 +202,8 @@ static void compose(struct arena *a, const struct outcome *o, const struct exit_
 		f.started_ns = f.end.started_ns;
 	if (f.end.ended_ns)
 		f.ended_ns = f.end.ended_ns;
-	if (never_started(a, o)) {
-		(void)err_msg(&unstarted, ECANCELED, "it ended before its program was started");
-		f.failed = &unstarted;
-	}
+	if (never_started(a, o))
+		f.failed = result_unstarted(&unstarted);
 	result_compose(a, &f, out);
 }
 

@@ -487,33 +487,35 @@ static void fill_rest(const struct making *m, struct plan_egress *x)
 		x->resolv_conf = resolv_of_pod(m);
 }
 
-/* Of fe80::/10 and 169.254.0.0/16 no sandbox reaches anything (egress_never_rows). */
-static bool is_link_local(const struct egress_address *x)
+static bool is_within_any(const struct egress_address *ranges, size_t n,
+			  const struct egress_address *x)
 {
-	return x->family == 6 ? x->bytes[0] == 0xfe && (x->bytes[1] & 0xc0) == 0x80
-			      : x->bytes[0] == 169 && x->bytes[1] == 254;
+	for (size_t i = 0; i < n; i++)
+		if (egress_address_within(&ranges[i], x))
+			return true;
+	return false;
 }
 
 /*
  * The host's ends of sandboxes' pairs come and go, and the kernel gives each a link-local address
  * of IPv6 once it has a carrier: in one that is used again each generation has the same rules.
- * Nobody reaches them: the pool is private, link-local is never reached, and the host's table
- * refuses what comes from a sandbox to the host.
+ * Nobody reaches them: the pool is private, link-local is never reached (egress_never_rows), and
+ * the host's table refuses what comes from a sandbox to the host.
  */
 static int leave_pairs_out(struct making *m, struct err *e)
 {
 	const struct admin_egress *g = &m->policy->admin.egress;
-	struct egress_address pools[2];
+	const char *const texts[] = {g->pool ? g->pool : POOL, g->pool6 ? g->pool6 : POOL6,
+				     "169.254.0.0/16", "fe80::/10"};
+	struct egress_address ranges[LEN(texts)];
 	struct egress_address *list = arena_array(m->a, m->out->n_host + 1, sizeof(*list));
 	size_t n = 0;
 
-	if (egress_address_parse(g->pool ? g->pool : POOL, &pools[0], e) < 0 ||
-	    egress_address_parse(g->pool6 ? g->pool6 : POOL6, &pools[1], e) < 0)
-		return err_wrap(e, "brig.json: egress: pool");
+	for (size_t i = 0; i < LEN(texts); i++)
+		if (egress_address_parse(texts[i], &ranges[i], e) < 0)
+			return err_wrap(e, "brig.json: egress: pool");
 	for (size_t i = 0; i < m->out->n_host; i++)
-		if (!egress_address_within(&pools[0], &m->out->host[i]) &&
-		    !egress_address_within(&pools[1], &m->out->host[i]) &&
-		    !is_link_local(&m->out->host[i]))
+		if (!is_within_any(ranges, LEN(ranges), &m->out->host[i]))
 			list[n++] = m->out->host[i];
 	m->out->host = list;
 	m->out->n_host = n;

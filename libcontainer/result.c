@@ -452,6 +452,12 @@ static const char *status_of_end(const struct result_facts *f)
 	return r->status ? r->status : f->end.reason;
 }
 
+const struct err *result_unstarted(struct err *e)
+{
+	(void)err_msg(e, ECANCELED, "it ended before its program was started");
+	return e;
+}
+
 int result_code(const struct result_facts *f)
 {
 	return code_of(f, status_of_end(f));

@@ -41,6 +41,8 @@ struct result_facts {
 	const struct err *failed;      /* it never ran; NULL: it did */
 };
 
+/* facts.failed of what ended before anybody had started it; the text is in *e. */
+const struct err *result_unstarted(struct err *e);
 /* Pointers of facts and what they point to must live as long as the result. */
 void result_compose(struct arena *a, const struct result_facts *f, struct brig_result *out);
 /*

@@ -271,10 +271,8 @@ static void finish(void *ctx, int dir, const struct warden_end *end, const struc
 	struct err unstarted, ignored;
 
 	watch_facts(w->state, &f);
-	if (!end->started_ns) {
-		(void)err_msg(&unstarted, ECANCELED, "it ended before its program was started");
-		f.failed = &unstarted;
-	}
+	if (!end->started_ns)
+		f.failed = result_unstarted(&unstarted);
 	f.end = *end;
 	f.exit = *x;
 	f.started_ns = end->started_ns;

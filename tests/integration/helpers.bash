@@ -21,17 +21,7 @@ read -ra RUNTIME_FLAGS <<<"${BRIG_FLAGS:-}"
 FG=(timeout --foreground -k 2)
 
 load ../lib/brig
-
-# jq 1.6 takes 30 ms before it begins, gojq 3: no small part of what all tests take.  gojq sorts the
-# members of objects, so what looks at their order is jq's.
-if command -v gojq >/dev/null; then
-	jq() {
-		case $* in
-		*keys_unsorted* | *-S* | *-cS*) command jq "$@" ;;
-		*) gojq "$@" ;;
-		esac
-	}
-fi
+load ../lib/jq
 
 # --- set-up and check after each test ----------------------------------------------------
 
@@ -134,7 +124,6 @@ marked_processes() {
 	done
 }
 
-# Loops in the shell are dear below bats, which traces each command.
 cgroups_of_test() {
 	mapfile -t CGROUPS < <(find /sys/fs/cgroup -mindepth 1 -maxdepth 4 -type d -name "$ID*" \
 		-printf 'cgroup %p\n' 2>/dev/null)

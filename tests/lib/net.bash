@@ -277,7 +277,8 @@ up() {
 	ok run --rootfs "$B/rootfs" --id "$ID" -d --net veth "$@" -- sleep 1000
 	init_pid
 }
-inside() { b exec "$ID" probe "$@"; }
+# PATIENCE=MS inside ...: where silence is expected
+inside() { b exec ${PATIENCE:+--env "PATIENCE=$PATIENCE"} "$ID" probe "$@"; }
 # says_in WANT PROBE-ARGS: what the probe answers, all of it
 says_in() {
 	inside "${@:2}"
